@@ -1,9 +1,9 @@
 """Every reason for which something is refused: one class a reason, a stable code, typed attributes.
 
-The codes are part of the protocol (docs/protocol.md §10): logs, API answers, peer messages and tests show the same ones.
-A code is never re-used for another meaning. The ranges: 100 encoding, 200 keys and addresses, 300 transactions,
-400 blocks, 500 grammar, architecture and problem, 600 data set, model and evaluation, 700 ledger, 800 governance,
-900 storage, 1000 pool, 1100 site.
+The codes are part of the protocol (docs/protocol.md §10): logs, API answers, peer messages and tests show
+the same ones. A code is never re-used for another meaning. The ranges: 100 encoding, 200 keys and addresses,
+300 transactions, 400 blocks, 500 grammar, architecture and problem, 600 data set, model and evaluation, 700
+ledger, 800 governance, 900 storage, 1000 pool, 1100 site.
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,10 @@ class EncodingTooLarge(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The content has {self.size} bytes, more than the {self.limit} that are allowed; send a smaller one."
+        return (
+            f"The content has {self.size} bytes, more than the {self.limit} that are allowed; send a "
+            "smaller one."
+        )
 
 
 @dataclass(eq=False)
@@ -72,7 +75,10 @@ class NotUtf8(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The content is not valid UTF-8 at byte {self.position}; encode text as UTF-8 without exceptions."
+        return (
+            f"The content is not valid UTF-8 at byte {self.position}; encode text as UTF-8 without "
+            "exceptions."
+        )
 
 
 @dataclass(eq=False)
@@ -99,7 +105,10 @@ class DuplicateKey(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"An object has the key {_shown(self.key)} twice, so readers would disagree on its value; name it once."
+        return (
+            f"An object has the key {_shown(self.key)} twice, so readers would disagree on its value; "
+            "name it once."
+        )
 
 
 @dataclass(eq=False)
@@ -113,7 +122,8 @@ class UnsupportedValue(ProtocolError):
     @property
     def detail(self) -> str:
         return (
-            f"The content has {self.what}; only objects with ASCII keys, arrays, strings, booleans and integers in "
+            f"The content has {self.what}; only objects with ASCII keys, arrays, strings, booleans and "
+            "integers in "
             "0 … 2^53 − 1 are allowed."
         )
 
@@ -128,7 +138,9 @@ class EncodingTooDeep(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"Objects and arrays are nested more than {self.limit} deep; no part of the protocol needs that."
+        return (
+            f"Objects and arrays are nested more than {self.limit} deep; no part of the protocol needs that."
+        )
 
 
 @dataclass(eq=False)
@@ -142,7 +154,8 @@ class NotCanonical(ProtocolError):
     @property
     def detail(self) -> str:
         return (
-            f"The JSON is not in canonical form from byte {self.position} on; sort the keys, leave out blanks and "
+            f"The JSON is not in canonical form from byte {self.position} on; sort the keys, leave out "
+            "blanks and "
             "escape only what RFC 8785 escapes."
         )
 
@@ -221,7 +234,10 @@ class InvalidPublicKey(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The public key is refused: {self.reason}. Make a new Ed25519 key; no honest key looks like this."
+        return (
+            f"The public key is refused: {self.reason}. Make a new Ed25519 key; no honest key looks like "
+            "this."
+        )
 
 
 @dataclass(eq=False)
@@ -250,7 +266,10 @@ class UnknownKind(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"Transactions of the kind {_shown(self.kind)} are unknown; this version knows reward and transfer."
+        return (
+            f"Transactions of the kind {_shown(self.kind)} are unknown; this version knows reward and "
+            "transfer."
+        )
 
 
 @dataclass(eq=False)
@@ -264,7 +283,10 @@ class WrongNetwork(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"It was made for the network {_shown(self.network)}, but this is {self.expected}; sign it again for here."
+        return (
+            f"It was made for the network {_shown(self.network)}, but this is {self.expected}; sign it "
+            "again for here."
+        )
 
 
 @dataclass(eq=False)
@@ -333,7 +355,10 @@ class TooManyTransactions(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The block has {self.count} signed transactions, more than the {self.limit} that fit; leave some out."
+        return (
+            f"The block has {self.count} signed transactions, more than the {self.limit} that fit; leave "
+            "some out."
+        )
 
 
 @dataclass(eq=False)
@@ -384,7 +409,10 @@ class WrongVersion(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The block has version {self.version}, but only {self.expected} is known; one of us needs an update."
+        return (
+            f"The block has version {self.version}, but only {self.expected} is known; one of us needs an "
+            "update."
+        )
 
 
 @dataclass(eq=False)
@@ -412,7 +440,10 @@ class NonceOutOfRange(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The nonce {self.nonce} is not below {self.limit}; more transactions in the block open more nonces."
+        return (
+            f"The nonce {self.nonce} is not below {self.limit}; more transactions in the block open more "
+            "nonces."
+        )
 
 
 @dataclass(eq=False)
@@ -426,7 +457,10 @@ class WrongTransactionsRoot(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The header names the transactions root {self.root}, but the block's transactions give {self.expected}."
+        return (
+            f"The header names the transactions root {self.root}, but the block's transactions give "
+            f"{self.expected}."
+        )
 
 
 @dataclass(eq=False)
@@ -480,7 +514,10 @@ class WrongTimestamp(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The timestamp is {self.timestamp}, but parent and round make it {self.expected}; nobody sets the clock."
+        return (
+            f"The timestamp is {self.timestamp}, but parent and round make it {self.expected}; nobody "
+            "sets the clock."
+        )
 
 
 @dataclass(eq=False)
@@ -509,7 +546,9 @@ class WrongThreshold(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The header names the threshold {self.threshold}, but parent and round make it {self.expected}."
+        return (
+            f"The header names the threshold {self.threshold}, but parent and round make it {self.expected}."
+        )
 
 
 @dataclass(eq=False)
@@ -524,7 +563,8 @@ class BelowThreshold(ProtocolError):
     @property
     def detail(self) -> str:
         return (
-            f"The claimed error has quality {self.quality}, below the threshold {self.threshold} of this round; train "
+            f"The claimed error has quality {self.quality}, below the threshold {self.threshold} of this "
+            "round; train "
             "further, or wait for a round with a lower one."
         )
 
@@ -540,7 +580,10 @@ class FromTheFuture(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The block's round ends at {self.timestamp}, {self.timestamp - self.now} seconds from now; until then it waits."
+        return (
+            f"The block's round ends at {self.timestamp}, {self.timestamp - self.now} seconds from now; "
+            "until then it waits."
+        )
 
 
 @dataclass(eq=False)
@@ -594,7 +637,10 @@ class ReorgTooDeep(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The branch would undo {self.depth} blocks, more than {self.limit}; a person has to choose the chain."
+        return (
+            f"The branch would undo {self.depth} blocks, more than {self.limit}; a person has to choose "
+            "the chain."
+        )
 
 
 @dataclass(eq=False)
@@ -608,7 +654,10 @@ class ObjectMissing(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The {self.what} {self.object} is not here yet, so that the block stays undecided until it is fetched."
+        return (
+            f"The {self.what} {self.object} is not here yet, so that the block stays undecided until it "
+            "is fetched."
+        )
 
 
 @dataclass(eq=False)
@@ -624,8 +673,348 @@ class InvalidGenesis(ProtocolError):
         return f"The genesis document is refused: {self.reason}."
 
 
-# 500, 600: B's classes belong here. A overwrote an uncommitted version of this file by mistake (sorry): please insert
-# them again, and commit at once. This comment goes with it.
+# 500: grammar, derivation, architecture, problem (§4, §8)
+
+
+@dataclass(eq=False)
+class GrammarError(ProtocolError):
+    """A grammar text is refused at ``line`` and ``column``, both from 1: the family of 500 to 505."""
+
+    line: int
+    column: int
+    reason: str
+
+    @property
+    def detail(self) -> str:
+        return f"The grammar is refused at line {self.line}, column {self.column}: {self.reason}."
+
+
+class GrammarSyntax(GrammarError):
+    """A text that is not in the notation of §4.1."""
+
+    code = 500
+    name = "grammar_syntax"
+
+
+class GrammarTooLarge(GrammarError):
+    """More than 64 KiB, 256 rules or 256 alternatives of one rule."""
+
+    code = 501
+    name = "grammar_too_large"
+
+
+class UndefinedName(GrammarError):
+    """A name that is used and has no rule."""
+
+    code = 502
+    name = "undefined_name"
+
+
+class UnreachableName(GrammarError):
+    """A rule that can never be used, because the start symbol does not lead to it."""
+
+    code = 503
+    name = "unreachable_name"
+
+
+class UnproductiveName(GrammarError):
+    """A name that never becomes text: each of its alternatives needs a name that never ends."""
+
+    code = 504
+    name = "unproductive_name"
+
+
+class DuplicateRule(GrammarError):
+    """A name with two rules."""
+
+    code = 505
+    name = "duplicate_rule"
+
+
+@dataclass(eq=False)
+class InvalidChoices(ProtocolError):
+    """A list of choices that no seed gives."""
+
+    code = 506
+    name = "invalid_choices"
+    reason: str
+
+    @property
+    def detail(self) -> str:
+        return f"No seed gives this list of choices: {self.reason}."
+
+
+class NotMinable(ProtocolError):
+    """A nonce that gives no network which may be trained: the family of 510 to 515."""
+
+
+@dataclass(eq=False)
+class DerivationTooLong(NotMinable):
+    """A derivation of more choices, expansions or text than allowed."""
+
+    code = 510
+    name = "derivation_too_long"
+    what: str
+    limit: int
+
+    @property
+    def detail(self) -> str:
+        return f"The derivation needs more than {self.limit} {self.what}; try another nonce."
+
+
+@dataclass(eq=False)
+class InvalidArchitecture(NotMinable):
+    """A derived text that is not in layer language 1 (§4.3), at token ``position``, from 0."""
+
+    code = 511
+    name = "invalid_architecture"
+    position: int
+    reason: str
+
+    @property
+    def detail(self) -> str:
+        return f"The derived text is no network, at token {self.position}: {self.reason}; try another nonce."
+
+
+@dataclass(eq=False)
+class TrivialArchitecture(NotMinable):
+    """A network without weights before its last layer."""
+
+    code = 512
+    name = "trivial_architecture"
+
+    @property
+    def detail(self) -> str:
+        return "The network has no weights before its last layer; try another nonce."
+
+
+@dataclass(eq=False)
+class TooManyParameters(NotMinable):
+    """A network of more parameters than the problem or the chain allows."""
+
+    code = 513
+    name = "too_many_parameters"
+    parameters: int
+    limit: int
+
+    @property
+    def detail(self) -> str:
+        return (
+            f"The network has {self.parameters} parameters, but at most {self.limit} are allowed; try "
+            "another nonce."
+        )
+
+
+@dataclass(eq=False)
+class MacsOutOfRange(NotMinable):
+    """A network of fewer or more multiply-accumulates an example than the problem or the chain allows."""
+
+    code = 514
+    name = "macs_out_of_range"
+    macs: int
+    least: int
+    most: int
+
+    @property
+    def detail(self) -> str:
+        return (
+            f"The network needs {self.macs} multiply-accumulates an example, but {self.least} to {self.most} "
+            "are allowed; try another nonce."
+        )
+
+
+@dataclass(eq=False)
+class ModelTooLarge(NotMinable):
+    """A network whose models would be longer than the chain allows."""
+
+    code = 515
+    name = "model_too_large"
+    size: int
+    limit: int
+
+    @property
+    def detail(self) -> str:
+        return (
+            f"A model of this network has {self.size} bytes, but at most {self.limit} are allowed; try "
+            "another nonce."
+        )
+
+
+@dataclass(eq=False)
+class InvalidProblem(ProtocolError):
+    """A problem's manifest that is refused because of ``field``."""
+
+    code = 520
+    name = "invalid_problem"
+    field: str
+    reason: str
+
+    @property
+    def detail(self) -> str:
+        return f"The problem is refused: {self.field} {self.reason}."
+
+
+@dataclass(eq=False)
+class ProblemExceedsLimits(ProtocolError):
+    """A manifest in which ``field`` is more than this chain allows."""
+
+    code = 521
+    name = "problem_exceeds_limits"
+    field: str
+    value: int
+    limit: int
+
+    @property
+    def detail(self) -> str:
+        return f"The problem is refused: {self.field} is {self.value}, but this chain allows at most {self.limit}."
+
+
+# 600: data set, model, evaluation (§6)
+
+
+@dataclass(eq=False)
+class InvalidTensorFile(ProtocolError):
+    """Bytes that are no well-formed safetensors file."""
+
+    code = 600
+    name = "invalid_tensor_file"
+    reason: str
+
+    @property
+    def detail(self) -> str:
+        return f"The tensor file is refused: {self.reason}."
+
+
+@dataclass(eq=False)
+class InvalidDataSet(ProtocolError):
+    """A tensor file that is not the data set its problem describes."""
+
+    code = 601
+    name = "invalid_data_set"
+    reason: str
+
+    @property
+    def detail(self) -> str:
+        return f"The data set is refused: {self.reason}."
+
+
+@dataclass(eq=False)
+class WrongModelLength(ProtocolError):
+    """A model of another length than its architecture asks for."""
+
+    code = 610
+    name = "wrong_model_length"
+    expected: int
+    actual: int
+
+    @property
+    def detail(self) -> str:
+        return f"The model has {self.actual} bytes, but its architecture asks for exactly {self.expected}."
+
+
+@dataclass(eq=False)
+class WrongModelHeader(ProtocolError):
+    """A model whose header is not the only one that its architecture allows."""
+
+    code = 611
+    name = "wrong_model_header"
+    position: int
+
+    @property
+    def detail(self) -> str:
+        return (
+            f"The model's header differs at byte {self.position} from the one its architecture asks for; "
+            "write it with the software's own writer."
+        )
+
+
+@dataclass(eq=False)
+class ModelValueOutOfRange(ProtocolError):
+    """A model with a value outside its tensor's range."""
+
+    code = 612
+    name = "model_value_out_of_range"
+    tensor: str
+    value: int
+    least: int
+    most: int
+
+    @property
+    def detail(self) -> str:
+        return f"The model is refused: {self.tensor} holds {self.value}, but {self.least} to {self.most} are allowed."
+
+
+@dataclass(eq=False)
+class ModelIgnoresWiring(ProtocolError):
+    """A model with a weight where the wiring has no connection (§4.4)."""
+
+    code = 613
+    name = "model_ignores_wiring"
+    tensor: str
+    position: int
+
+    @property
+    def detail(self) -> str:
+        return (
+            f"The model is refused: weight {self.position} of {self.tensor} must be 0, because the wiring "
+            "has no connection there."
+        )
+
+
+@dataclass(eq=False)
+class ModelSumTooLarge(ProtocolError):
+    """A model with a channel whose sums could leave 32 bits (§6.3)."""
+
+    code = 614
+    name = "model_sum_too_large"
+    tensor: str
+    channel: int
+
+    @property
+    def detail(self) -> str:
+        return f"The model is refused: the sums of {self.tensor}, channel {self.channel}, could reach 2^31."
+
+
+@dataclass(eq=False)
+class InvalidTensors(ProtocolError):
+    """Arrays that cannot be written as a model of an architecture."""
+
+    code = 615
+    name = "invalid_tensors"
+    tensor: str
+    reason: str
+
+    @property
+    def detail(self) -> str:
+        return f"The model cannot be written: {self.tensor} {self.reason}."
+
+
+@dataclass(eq=False)
+class FalseClaim(ProtocolError):
+    """A model whose error, between ``least`` and ``most``, is not the claimed one."""
+
+    code = 620
+    name = "false_claim"
+    claimed: int
+    least: int
+    most: int
+
+    @property
+    def detail(self) -> str:
+        return f"The claimed error is {self.claimed} ppm, but the model's is between {self.least} and {self.most} ppm."
+
+
+@dataclass(eq=False)
+class InexactArithmetic(ProtocolError):
+    """A machine whose fast evaluation does not give the integers of the reference."""
+
+    code = 621
+    name = "inexact_arithmetic"
+    case: str
+
+    @property
+    def detail(self) -> str:
+        return f"This machine's fast evaluation is not exact ({self.case}); it must not verify models."
 
 
 # 700: ledger (§7)
@@ -658,7 +1047,10 @@ class WrongSequence(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The transaction has sequence {self.sequence}, but the next of {self.address} is {self.expected}."
+        return (
+            f"The transaction has sequence {self.sequence}, but the next of {self.address} is "
+            f"{self.expected}."
+        )
 
 
 @dataclass(eq=False)
@@ -686,7 +1078,8 @@ class SumRuleBroken(ProtocolError):
     @property
     def detail(self) -> str:
         return (
-            f"All entries together hold {self.held} base units, but {self.circulating} are issued and not burned; "
+            f"All entries together hold {self.held} base units, but {self.circulating} are issued and not "
+            "burned; "
             "stop this node and rebuild its ledger from the blocks."
         )
 
