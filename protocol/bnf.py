@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from protocol.errors import (
     DuplicateRule,
-    GrammarSyntaxError,
+    GrammarSyntax,
     GrammarTooLarge,
     UndefinedName,
     UnproductiveName,
@@ -22,10 +22,14 @@ MAX_RULES = 256
 MAX_ALTERNATIVES = 256
 
 _NAME = re.compile(r"<([A-Za-z0-9_-]+)>")
-_WORD = re.compile(r'[^ <>|"#]+')
 _DEFINED = re.compile(r"::=")
-# The order matters: a name, the empty alternative, a bar, blanks, a bare word.
-_TOKEN = re.compile(r'(?P<name><[A-Za-z0-9_-]+>)|(?P<empty>"")|(?P<bar>\|)|(?P<blank> +)|(?P<word>[^ <>|"#]+)')
+_TOKEN = re.compile(
+    r"(?P<name><[A-Za-z0-9_-]+>)"
+    r'|(?P<empty>"")'
+    r"|(?P<bar>\|)"
+    r"|(?P<blank> +)"
+    r'|(?P<word>[^ <>|"#]+)'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,7 @@ _Places = dict[str, tuple[int, int]]
 def parse_grammar(text: str | bytes) -> Grammar:
     """Read a grammar text; refuse it with line and column (docs/protocol.md §4.1).
 
-    Raises a ``GrammarError``: ``GrammarTooLarge``, ``GrammarSyntaxError``, ``DuplicateRule``, ``UndefinedName``,
-    ``UnreachableName`` or ``UnproductiveName``.
+    Raises: GrammarTooLarge, GrammarSyntax, DuplicateRule, UndefinedName, UnreachableName, UnproductiveName.
     """
     lines = _split_lines(text)
     drafts: dict[str, _Draft] = {}
@@ -94,13 +97,13 @@ def parse_grammar(text: str | bytes) -> Grammar:
         column = len(line) - len(line.lstrip(" "))
         if content.startswith("|"):
             if current is None:
-                raise GrammarSyntaxError(number, column + 1, "a line that begins with | needs a rule above it")
+                raise GrammarSyntax(number, column + 1, "there is no rule above that | could continue")
             column += 1
         else:
             current, column = _open_rule(drafts, line, number, column)
         _read_alternatives(current, line, number, column, used)
     if not drafts:
-        raise GrammarSyntaxError(1, 1, "the grammar has no rule")
+        raise GrammarSyntax(1, 1, "the grammar has no rule")
     return _check(("\n").join(lines), drafts, used)
 
 
@@ -110,29 +113,29 @@ def _split_lines(text: str | bytes) -> list[str]:
         data = text.encode("utf-8") if isinstance(text, str) else text
         decoded = data.decode("utf-8")
     except UnicodeError:
-        raise GrammarSyntaxError(1, 1, "the text is not UTF-8") from None
+        raise GrammarSyntax(1, 1, "the text is not UTF-8") from None
     if len(data) > MAX_GRAMMAR_BYTES:
-        raise GrammarTooLarge(1, 1, f"the text has {len(data)} bytes, at most {MAX_GRAMMAR_BYTES} are allowed")
+        raise GrammarTooLarge(1, 1, f"the text is longer than {MAX_GRAMMAR_BYTES} bytes")
     lines = decoded.split("\n")
     for number, line in enumerate(lines, start=1):
         for column, character in enumerate(line, start=1):
             if not " " <= character <= "~":
                 reason = f"{character!a} is neither printable ASCII nor a line feed"
-                raise GrammarSyntaxError(number, column, reason)
+                raise GrammarSyntax(number, column, reason)
     return lines
 
 
 def _open_rule(drafts: dict[str, _Draft], line: str, number: int, column: int) -> tuple[_Draft, int]:
-    """Begin the rule that ``line`` defines at ``column`` (from 0); return it and where its alternatives begin."""
+    """Begin the rule defined at ``column`` (from 0); return it and the column of its alternatives."""
     match = _NAME.match(line, column)
     if match is None:
-        raise GrammarSyntaxError(number, column + 1, "a rule begins with its <name>, of letters, digits, _ and -")
+        raise GrammarSyntax(number, column + 1, "a rule begins with its <name> (letters, digits, _ and -)")
     name = match.group(1)
     end = match.end()
     while line.startswith(" ", end):
         end += 1
     if _DEFINED.match(line, end) is None:
-        raise GrammarSyntaxError(number, end + 1, f"<{name}> must be followed by ::=")
+        raise GrammarSyntax(number, end + 1, f"<{name}> must be followed by ::=")
     if name in drafts:
         first = drafts[name].line
         raise DuplicateRule(number, column + 1, f"<{name}> has a rule already, in line {first}")
@@ -147,17 +150,17 @@ def _tokens(line: str, number: int, column: int) -> Iterator[tuple[str, str, int
     while column < len(line):
         match = _TOKEN.match(line, column)
         if match is None:
-            reason = f"{line[column]!a} does not belong here (names are <…>, the empty alternative is \"\")"
-            raise GrammarSyntaxError(number, column + 1, reason)
+            reason = f'{line[column]!a} does not belong here (names are <…>, the empty alternative is "")'
+            raise GrammarSyntax(number, column + 1, reason)
         kind, text = match.lastgroup or "", match.group()
         if kind == "word" and "::=" in text:
-            raise GrammarSyntaxError(number, column + 1, "::= inside a rule: begin each rule on its own line")
+            raise GrammarSyntax(number, column + 1, "::= inside a rule: begin each rule on its own line")
         yield kind, text, column + 1
         column = match.end()
 
 
 def _read_alternatives(draft: _Draft, line: str, number: int, column: int, used: _Places) -> None:
-    """Add the alternatives that stand in ``line`` from ``column`` on; note in ``used`` where names first occur."""
+    """Add the alternatives in ``line`` from ``column`` on; note in ``used`` where names first occur."""
     symbols: list[Symbol] = []
     is_empty = is_spaced = False
     for kind, text, place in _tokens(line, number, column):
@@ -167,7 +170,7 @@ def _read_alternatives(draft: _Draft, line: str, number: int, column: int, used:
             _close_alternative(draft, symbols, is_empty, number, place)
             symbols, is_empty, is_spaced = [], False, False
         elif is_empty or (kind == "empty" and symbols):
-            raise GrammarSyntaxError(number, place, '"" must stand alone in its alternative')
+            raise GrammarSyntax(number, place, '"" must stand alone in its alternative')
         elif kind == "empty":
             is_empty = True
         else:
@@ -182,7 +185,7 @@ def _read_alternatives(draft: _Draft, line: str, number: int, column: int, used:
 def _close_alternative(draft: _Draft, symbols: list[Symbol], is_empty: bool, line: int, column: int) -> None:
     """Add one alternative, which ends before ``column``."""
     if not symbols and not is_empty:
-        raise GrammarSyntaxError(line, column, 'an alternative is missing here (write "" for the empty one)')
+        raise GrammarSyntax(line, column, 'an alternative is missing here (write "" for the empty one)')
     if len(draft.alternatives) == MAX_ALTERNATIVES:
         raise GrammarTooLarge(line, column, f"more than {MAX_ALTERNATIVES} alternatives of one rule")
     draft.alternatives.append(Alternative(tuple(symbols)))
@@ -222,8 +225,8 @@ def _reachable(rules: dict[str, tuple[Alternative, ...]], start: str) -> set[str
 def _compute_heights(rules: dict[str, tuple[Alternative, ...]]) -> tuple[dict[str, int], dict[str, int]]:
     """The height of each productive name, and its first alternative of least height (docs/protocol.md §4.2).
 
-    Names are settled in ascending order of height, so the first alternative whose names are all settled has the
-    least height; the work is linear in the grammar's length.
+    Names are settled in ascending order of height, so the first alternative whose names are all settled has
+    the least height; the work is linear in the grammar's length.
     """
     missing: list[int] = []
     owners: list[str] = []

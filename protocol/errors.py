@@ -868,7 +868,7 @@ class ProblemExceedsLimits(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The problem is refused: {self.field} is {self.value}, but this chain allows at most {self.limit}."
+        return f"The problem is refused: {self.field} is {self.value}, but the chain's limit is {self.limit}."
 
 
 # 600: data set, model, evaluation (§6)
@@ -943,7 +943,10 @@ class ModelValueOutOfRange(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The model is refused: {self.tensor} holds {self.value}, but {self.least} to {self.most} are allowed."
+        return (
+            f"The model is refused: {self.tensor} holds {self.value}, but only {self.least} to {self.most} "
+            "are allowed."
+        )
 
 
 @dataclass(eq=False)
@@ -1003,7 +1006,10 @@ class FalseClaim(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The claimed error is {self.claimed} ppm, but the model's is between {self.least} and {self.most} ppm."
+        return (
+            f"The claimed error is {self.claimed} ppm, but the model's is at least {self.least} and at most "
+            f"{self.most} ppm."
+        )
 
 
 @dataclass(eq=False)
