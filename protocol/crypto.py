@@ -92,7 +92,6 @@ def parse_address(text: str) -> bytes:
     return _bech32_decode(text)
 
 
-@lru_cache(maxsize=64)
 def _signer(secret: bytes) -> tuple[bytes, eddsa.EdDSASigScheme]:
     if len(secret) != 32:
         raise InvalidSecretKey(len(secret))
