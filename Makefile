@@ -1,0 +1,41 @@
+# Coin.AI. `make help` lists the targets; each needs only Python 3.11, make and a C library.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+VENV := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench check format
+
+help: ## every target with one line
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+run: .python ## install what is missing, then run the whole system on http://127.0.0.1:8000 until Ctrl-C
+	@$(PYTHON) install.py run
+	@# On a leash: also when make itself is killed, the system ends as with Ctrl-C.
+	@exec $(VENV) -S -E supervisor/leash.py $$PPID 15 "" $(VENV) -m supervisor
+
+test: .python ## install what is missing, then run the linters, the type checker and all tests
+	@$(PYTHON) install.py test
+	@$(MAKE) --no-print-directory check
+	$(VENV) -m pytest -q -n auto -m "not network"
+	$(VENV) -m pytest -q -m network
+
+bench: .python ## measure, and print the tables of the README
+	@$(PYTHON) install.py test
+	$(VENV) -m benchmarks
+
+check: ## linters, type checker and import directions alone, without installing
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+	$(VENV) -m mypy
+	.venv/bin/lint-imports
+
+format: ## put the sources into the one format
+	$(VENV) -m ruff check --fix --select I .
+	$(VENV) -m ruff format .
+
+.PHONY: .python
+.python:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "make: there is no Python 3.11: install it (Debian: apt install python3.11 python3.11-venv)," \
+	       "or say where it is: make run PYTHON=/path/to/python3.11"; exit 1; }
