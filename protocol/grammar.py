@@ -273,7 +273,7 @@ def _write_out(
     while waiting:
         symbol = waiting.pop()
         steps += 1
-        size += 0 if symbol.is_name else len(symbol.text)
+        size += 0 if symbol.is_name else len(symbol.text) + 1  # a blank may stand before it
         if steps + len(waiting) > _MAX_WRITTEN_OUT or size > _MAX_WRITTEN_BYTES:
             return None
         if symbol.is_spaced:
