@@ -351,7 +351,7 @@ def model_bytes(architecture: Architecture) -> int:
 
 
 def layers_to_json(architecture: Architecture) -> list[JsonValue]:
-    """``[{kind, activation, filters, kernel, mode, input, output, parameters, macs}]``, shapes as [c, h, w]."""
+    """``[{kind, activation, filters, kernel, mode, input, output, parameters, macs}]``; shapes are lists."""
     return [
         {
             "kind": layer.kind,

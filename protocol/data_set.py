@@ -5,6 +5,7 @@ from array import array
 from dataclasses import dataclass
 
 from protocol.errors import InvalidDataSet
+from protocol.params import ChainParams
 from protocol.problem import Problem
 from protocol.tensor_file import TensorView, read_tensor_file, write_tensor_file
 
@@ -25,15 +26,17 @@ class DataSetView:
     """U16 [validation], each below ``classes``"""
 
 
-def check_data_set(data: bytes | memoryview, problem: Problem) -> DataSetView:
+def check_data_set(data: bytes | memoryview, problem: Problem, params: ChainParams) -> DataSetView:
     """Read a data set and check it against its problem's counts, shape and classes (docs/protocol.md §6.1).
 
     The object id of ``data`` is the caller's to check. Raises: InvalidTensorFile, InvalidDataSet.
     """
+    if len(data) > params.max_data_bytes:
+        raise InvalidDataSet(f"it has {len(data)} bytes, this chain allows {params.max_data_bytes}")
     if len(data) != problem.data_bytes:
         raise InvalidDataSet(f"it has {len(data)} bytes, the manifest says {problem.data_bytes}")
     metadata, tensors = read_tensor_file(data)
-    if metadata or tensors.keys() != set(TENSORS):
+    if metadata is not None or tensors.keys() != set(TENSORS):
         raise InvalidDataSet(f"it must hold {', '.join(TENSORS)} and nothing else")
     for part, count in (("train", problem.train), ("validation", problem.validation)):
         _check_tensor(f"{part}_x", tensors[f"{part}_x"], "U8", (count, *problem.shape))

@@ -1,5 +1,6 @@
-"""A problem's manifest: what a network has to learn, from which data, within which bounds (docs/protocol.md §8)."""
+"""A problem's manifest: what a network has to learn, from which data, within which bounds (§8)."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +28,9 @@ MAX_LOCK_FACTOR = 10
 """``min_active_blocks`` may be at most this many times the chain's."""
 MAX_TEXT = {"title": 120, "summary": 2000, "licence": 200, "source": 500, "conversion": 2000}
 """Longest texts, in characters; all but the title may contain line feeds."""
+# Written out, because what a language calls printable changes with its version: control characters, and those
+# that make a text look like another one (zero width, direction).
+_HIDDEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 FIELDS = (
     "title",
     "summary",
@@ -169,11 +173,10 @@ def _text(manifest: dict[str, JsonValue], field: str) -> str:
     text = require_text(manifest[field], f"problem.{field}")
     if not 0 < len(text) <= MAX_TEXT[field]:
         raise InvalidProblem(field, f"must have 1 to {MAX_TEXT[field]} characters")
-    if text != text.strip():
-        raise InvalidProblem(field, "must not begin or end with a blank")
-    allowed = text if field == "title" else text.replace("\n", "")
-    if not allowed.isprintable():
-        raise InvalidProblem(field, "contains characters that cannot be printed")
+    if text != text.strip(" \n"):
+        raise InvalidProblem(field, "must not begin or end with a blank or a line feed")
+    if _HIDDEN.search(text) or (field == "title" and "\n" in text):
+        raise InvalidProblem(field, "contains a control character")
     return text
 
 
@@ -198,9 +201,8 @@ def _integer(manifest: dict[str, JsonValue], field: str, least: int) -> int:
 
 def _shape(manifest: dict[str, JsonValue]) -> tuple[int, int, int]:
     """Three sizes of at least 1."""
-    sizes = [
-        require_integer(size, "problem.shape") for size in require_list(manifest["shape"], "problem.shape")
-    ]
+    values = require_list(manifest["shape"], "problem.shape")
+    sizes = [require_integer(value, "problem.shape") for value in values]
     if len(sizes) != 3 or min(sizes) < 1:
         raise InvalidProblem("shape", "must be [channels, height, width], each at least 1")
     return sizes[0], sizes[1], sizes[2]

@@ -1,7 +1,7 @@
 """Safetensors files, read without trust in anything they say about themselves (docs/protocol.md §6).
 
-8 bytes little-endian: the length of the header; the header, JSON that names each tensor's type, shape and place;
-then the tensors, which must fill the rest of the file without gap or overlap.
+8 bytes little-endian: the length of the header; the header, JSON that names each tensor's type, shape and
+place; then the tensors, which must fill the rest of the file without gap or overlap.
 """
 
 import json
@@ -44,10 +44,11 @@ class TensorView:
     """Its bytes, C order, little-endian."""
 
 
-def read_tensor_file(data: bytes | memoryview) -> tuple[dict[str, str], dict[str, TensorView]]:
-    """The metadata and the tensors of a safetensors file, in the order of their places.
+def read_tensor_file(data: bytes | memoryview) -> tuple[dict[str, str] | None, dict[str, TensorView]]:
+    """The metadata, if any, and the tensors of a safetensors file, in the order of their places.
 
-    Any spelling of the header that safetensors allows is read; everything else is refused. Raises: InvalidTensorFile.
+    Any spelling of the header that safetensors allows is read, everything else refused.
+    Raises: InvalidTensorFile.
     """
     view = memoryview(data).cast("B")
     if len(view) < 8:
@@ -56,7 +57,7 @@ def read_tensor_file(data: bytes | memoryview) -> tuple[dict[str, str], dict[str
     if length > min(MAX_HEADER_BYTES, len(view) - 8):
         raise InvalidTensorFile(f"its header cannot have {length} bytes")
     header = _parse_header(bytes(view[8 : 8 + length]))
-    metadata = _read_metadata(header.pop(_METADATA, {}))
+    metadata = _read_metadata(header.pop(_METADATA)) if _METADATA in header else None
     if len(header) > MAX_TENSORS:
         raise InvalidTensorFile(f"it has more than {MAX_TENSORS} tensors")
     body = view[8 + length :]
