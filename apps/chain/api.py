@@ -1,0 +1,100 @@
+"""The chain's public face: the only module of this app that other apps import."""
+
+from apps.chain.candidates import submit_candidate as _submit_candidate
+from apps.chain.contents import get_architecture, get_data_set_id, get_grammar, get_problem
+from apps.chain.contents import derive as derive_nonce
+from apps.chain.mempool import submit_transaction
+from apps.chain.models import AddressTransaction, Block, BlockTransaction, Transaction
+from apps.chain.rounds import RoundView, candidate_to_json, get_round, list_candidates, round_to_json, to_header
+from apps.chain.scoring import score_model
+from apps.chain.selectors import (
+    AddressView,
+    count_mempool,
+    get_address,
+    get_block,
+    get_block_at,
+    get_entry,
+    get_genesis,
+    get_params,
+    get_position,
+    get_raw,
+    get_supply,
+    get_tip,
+    get_transaction,
+    list_address_transactions,
+    list_blocks,
+    list_blocks_of,
+    list_blocks_of_model,
+    list_children,
+    list_mempool,
+    list_transactions,
+)
+from apps.chain.serializers import (
+    block_detail,
+    block_summary,
+    list_txids,
+    transaction_json,
+    transaction_summary,
+)
+from apps.chain.signals import block_connected, block_disconnected, candidate_received
+from apps.chain.templates import Template, build_template
+
+
+def submit_candidate(raw: bytes, *, now: float | None = None) -> Block:
+    """Take a block from outside: cheap checks, its row, the node woken. The same one again changes nothing.
+
+    Raises a ProtocolError that says what is wrong with it.
+    """
+    return _submit_candidate(raw=raw, now=now)
+
+
+__all__ = [
+    "AddressTransaction",
+    "AddressView",
+    "Block",
+    "BlockTransaction",
+    "RoundView",
+    "Template",
+    "Transaction",
+    "block_connected",
+    "block_detail",
+    "block_disconnected",
+    "block_summary",
+    "build_template",
+    "candidate_received",
+    "candidate_to_json",
+    "count_mempool",
+    "derive_nonce",
+    "get_address",
+    "get_architecture",
+    "get_block",
+    "get_block_at",
+    "get_data_set_id",
+    "get_entry",
+    "get_genesis",
+    "get_grammar",
+    "get_params",
+    "get_position",
+    "get_problem",
+    "get_raw",
+    "get_round",
+    "get_supply",
+    "get_tip",
+    "get_transaction",
+    "list_address_transactions",
+    "list_blocks",
+    "list_blocks_of",
+    "list_blocks_of_model",
+    "list_candidates",
+    "list_children",
+    "list_mempool",
+    "list_transactions",
+    "list_txids",
+    "round_to_json",
+    "score_model",
+    "submit_candidate",
+    "submit_transaction",
+    "to_header",
+    "transaction_json",
+    "transaction_summary",
+]

@@ -1,0 +1,189 @@
+"""Reads of the chain: network, blocks, transactions, addresses."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+
+from apps.chain.models import AddressTransaction, Block, BlockTransaction, LedgerEntry, LedgerTip, Transaction
+from apps.common.errors import NotFound, NotReady
+from protocol.blocks import Genesis
+from protocol.encoding import decode
+from protocol.params import ChainParams
+
+BIG_FIELDS = ("raw", "undo", "accumulator")
+
+
+@functools.lru_cache(maxsize=4)
+def _load_genesis(path: str) -> Genesis:
+    try:
+        with open(path, "rb") as file:
+            return Genesis.from_json(decode(file.read()))
+    except FileNotFoundError:
+        raise NotReady() from None
+
+
+def get_genesis() -> Genesis:
+    """The genesis document of this node's network. Raises NotReady before `init_chain`."""
+    return _load_genesis(str(settings.COINAI_GENESIS))
+
+
+def get_params() -> ChainParams:
+    """The chain parameters, as the genesis document fixes them."""
+    return get_genesis().parameters
+
+
+def get_tip() -> Block:
+    """The last block of the best chain. Raises NotReady before `init_chain`."""
+    tip = LedgerTip.objects.select_related("block").defer("accumulator", *(f"block__{f}" for f in BIG_FIELDS)).first()
+    if tip is None:
+        raise NotReady()
+    return tip.block
+
+
+def get_block(block_hash: str) -> Block:
+    """The block of this hash, canonical or not. Raises NotFound."""
+    block = Block.objects.defer(*BIG_FIELDS).filter(hash=block_hash).first()
+    if block is None:
+        raise NotFound("block of this hash")
+    return block
+
+
+def get_block_at(height: int) -> Block:
+    """The block of the best chain at this height. Raises NotFound."""
+    block = Block.objects.defer(*BIG_FIELDS).filter(height=height, canonical=True).first()
+    if block is None:
+        raise NotFound("block of this height")
+    return block
+
+
+def get_raw(block_hash: str) -> bytes:
+    """The block's canonical bytes. Raises NotFound."""
+    raw = Block.objects.filter(hash=block_hash).values_list("raw", flat=True).first()
+    if raw is None:
+        raise NotFound("block of this hash")
+    return bytes(raw)
+
+
+def list_blocks(before: int | None = None, limit: int = 50) -> Sequence[Block]:
+    """Blocks of the best chain below height ``before``, newest first."""
+    rows = Block.objects.defer(*BIG_FIELDS).filter(canonical=True)
+    if before is not None:
+        rows = rows.filter(height__lt=before)
+    return list(rows.order_by("-height")[:limit])
+
+
+def list_children(block_hash: str) -> Sequence[Block]:
+    """All blocks on this one, refused ones left out, the canonical one first."""
+    rows = Block.objects.defer(*BIG_FIELDS).filter(previous=block_hash).exclude(status=Block.Status.REFUSED)
+    return list(rows.order_by("-canonical", "round", "-quality", "received_at", "hash")[:100])
+
+
+def list_blocks_of(address: str, before: int | None = None, limit: int = 50) -> Sequence[Block]:
+    """Blocks of the best chain that this address mined, newest first."""
+    rows = Block.objects.defer(*BIG_FIELDS).filter(canonical=True, miner=address)
+    if before is not None:
+        rows = rows.filter(height__lt=before)
+    return list(rows.order_by("-height")[:limit])
+
+
+def list_blocks_of_model(model: str) -> Sequence[Block]:
+    """Blocks that carry this model, the canonical ones first."""
+    rows = Block.objects.defer(*BIG_FIELDS).filter(model=model).exclude(status=Block.Status.REFUSED)
+    return list(rows.order_by("-canonical", "height", "hash")[:100])
+
+
+def get_transaction(txid: str) -> Transaction:
+    """The transaction of this id. Raises NotFound."""
+    row = Transaction.objects.filter(txid=txid).first()
+    if row is None:
+        raise NotFound("transaction of this id")
+    return row
+
+
+def get_position(txid: str) -> BlockTransaction | None:
+    """Where the best chain holds the transaction, with its block; None when it does not."""
+    rows = BlockTransaction.objects.select_related("block").defer(*(f"block__{field}" for field in BIG_FIELDS))
+    return rows.filter(transaction_id=txid, block__canonical=True).first()
+
+
+def list_transactions(block_hash: str) -> Sequence[Transaction]:
+    """The transactions of a block that is or was connected, in order."""
+    rows = BlockTransaction.objects.filter(block_id=block_hash).order_by("position").select_related("transaction")
+    return [row.transaction for row in rows]
+
+
+def list_mempool(after: str | None = None, limit: int = 50) -> Sequence[Transaction]:
+    """Pending transactions, the highest fee first, from behind transaction ``after`` on."""
+    rows = Transaction.objects.filter(status=Transaction.Status.PENDING)
+    if after is not None:
+        last = get_transaction(after)
+        rows = rows.filter(Q(fee__lt=last.fee) | Q(fee=last.fee, txid__gt=last.txid))
+    return list(rows.order_by("-fee", "txid")[:limit])
+
+
+def count_mempool() -> int:
+    """How many transactions wait."""
+    return Transaction.objects.filter(status=Transaction.Status.PENDING).count()
+
+
+@dataclass(frozen=True, slots=True)
+class AddressView:
+    """What an address has: spendable, locked in whatever way, its next sequence, the number of blocks it mined."""
+
+    address: str
+    balance: int
+    locked: int
+    sequence: int
+    mined: int
+
+
+def get_address(address: str) -> AddressView:
+    """Balance and standing of an address; one never seen has nothing."""
+    account = get_entry(f"account/{address}") or {"balance": 0, "sequence": 0}
+    return AddressView(
+        address=address,
+        balance=account["balance"],
+        locked=compute_locked(address),
+        sequence=account["sequence"],
+        mined=Block.objects.filter(canonical=True, miner=address).count(),
+    )
+
+
+def compute_locked(address: str) -> int:
+    """Coins of an address that it cannot spend now: unripe rewards, stakes, deposits and its bond."""
+    total = 0
+    for prefix, owner, amount in [
+        ("reward/", "address", "amount"),
+        ("stake/", "address", "amount"),
+        ("proposal/", "proposer", "deposit"),
+    ]:
+        rows = LedgerEntry.objects.filter(key__startswith=prefix, **{f"value__{owner}": address})
+        total += sum(value[amount] for value in rows.values_list("value", flat=True))
+    keeper = get_entry(f"keeper/{address}")
+    return total + (keeper["bond"] if keeper else 0)
+
+
+def list_address_transactions(
+    address: str, before: tuple[int, int] | None = None, limit: int = 50
+) -> Sequence[AddressTransaction]:
+    """An address's history in the best chain, newest first, from before (height, position) on."""
+    rows = AddressTransaction.objects.filter(address=address).select_related("transaction")
+    if before is not None:
+        height, position = before
+        rows = rows.filter(Q(height__lt=height) | Q(height=height, position__lt=position))
+    return list(rows.order_by("-height", "-position")[:limit])
+
+
+def get_entry(key: str) -> dict[str, Any] | None:
+    """One ledger entry of the best chain, or None."""
+    return LedgerEntry.objects.filter(key=key).values_list("value", flat=True).first()
+
+
+def get_supply() -> tuple[int, int]:
+    """(issued, burned) base units of the best chain."""
+    supply = get_entry("supply") or {"issued": 0, "burned": 0}
+    return supply["issued"], supply["burned"]

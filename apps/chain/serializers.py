@@ -1,0 +1,111 @@
+"""Blocks and transactions as JSON, the same for the API, the live topics and the pages."""
+
+from typing import Any
+
+from apps.chain.contents import get_architecture
+from apps.chain.models import Block, BlockTransaction, Transaction
+from apps.chain.rounds import to_header
+from apps.chain.selectors import get_params, get_position, get_tip, list_children, list_transactions
+from protocol.architecture import layers_to_json
+from protocol.encoding import decode
+from protocol.errors import ObjectMissing
+from protocol.transactions import Reward, parse_transaction
+
+
+def block_summary(block: Block) -> dict[str, Any]:
+    """A block in a list: the documented fields, and quality, status and the network's layers for drawing it."""
+    text, layers, parameters, macs = _describe_network(block)
+    return {
+        "hash": block.hash,
+        "height": block.height,
+        "timestamp": block.timestamp,
+        "round": block.round,
+        "miner": block.miner,
+        "transactions": block.transaction_count,
+        "error": block.error,
+        "threshold": block.threshold,
+        "problem": block.problem,
+        "model": block.model,
+        "canonical": block.canonical,
+        "quality": block.quality,
+        "status": block.status,
+        "text": text,
+        "layers": layers,
+        "parameters": parameters,
+        "macs": macs,
+    }
+
+
+def block_detail(block: Block) -> dict[str, Any]:
+    """A block on its own: the summary with header, transaction ids, parent, children and what it paid."""
+    tip = get_tip()
+    return block_summary(block) | {
+        "header": to_header(block).to_json(),
+        "txids": list_txids(block),
+        "parent": block.previous if block.height else None,
+        "children": [child.hash for child in list_children(block.hash)],
+        "reward": block.reward,
+        "fees": block.fees,
+        "weight": block.weight,
+        "work": block.work,
+        "late": block.late,
+        "confirmations": tip.height - block.height + 1 if block.canonical else 0,
+        "refused_code": block.refused_code,
+        "nonce": block.nonce,
+        "grammar": block.grammar,
+        "model_bytes": block.model_bytes,
+        "received": block.received_at.timestamp(),
+        "evaluated": block.evaluated_at.timestamp() if block.evaluated_at else None,
+        "connected": block.connected_at.timestamp() if block.connected_at else None,
+    }
+
+
+def list_txids(block: Block) -> list[str]:
+    """The ids of a block's transactions in order, whether it was ever connected or not."""
+    body = decode(bytes(block.raw), max_bytes=get_params().max_block_bytes)
+    return [parse_transaction(value).txid for value in body["transactions"]]
+
+
+def transaction_json(row: Transaction, position: BlockTransaction | None = None) -> dict[str, Any]:
+    """A transaction with where it stands: pending, in a block of the best chain, or dropped."""
+    position = position or get_position(row.txid)
+    height = None if position is None else position.block.height
+    return {
+        "txid": row.txid,
+        "transaction": decode(bytes(row.raw), max_bytes=get_params().max_block_bytes),
+        "kind": row.kind,
+        "sender": row.sender,
+        "fee": row.fee,
+        "amount": row.amount,
+        "status": row.status,
+        "first_seen": row.first_seen.timestamp(),
+        "block": None if position is None else position.block_id,
+        "height": height,
+        "position": None if position is None else position.position,
+        "confirmations": 0 if height is None else get_tip().height - height + 1,
+    }
+
+
+def transaction_summary(row: Transaction) -> dict[str, Any]:
+    """A transaction in a list."""
+    return {
+        "txid": row.txid,
+        "kind": row.kind,
+        "sender": row.sender,
+        "sequence": row.sequence,
+        "fee": row.fee,
+        "amount": row.amount,
+        "bytes": len(row.raw),
+        "status": row.status,
+        "first_seen": row.first_seen.timestamp(),
+    }
+
+
+def _describe_network(block: Block) -> tuple[str, list[dict[str, Any]], int, int]:
+    if block.height == 0:
+        return "", [], 0, 0
+    try:
+        _, architecture = get_architecture(block)
+    except ObjectMissing:  # a block about contents that this node has not fetched yet
+        return "", [], 0, 0
+    return architecture.text, layers_to_json(architecture), architecture.parameters, architecture.macs

@@ -1,0 +1,78 @@
+"""Block templates: what a miner works on, everything fixed but nonce and model."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction as database
+
+from apps.chain import mempool
+from apps.chain.rounds import get_contents, to_header
+from apps.chain.selectors import get_genesis, get_params
+from apps.chain.store import LedgerReader, lock_tip
+from protocol.blocks import transactions_root
+from protocol.ledger import MuHash, apply_block, select_transactions
+from protocol.transactions import Reward, SignedTransaction, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A block on the tip without nonce and model. ``state`` holds for the rounds before the stall, or after it (§5)."""
+
+    parent: str
+    height: int
+    round: int
+    transactions: tuple[Transaction, ...]
+    transactions_root: str
+    state: str
+    problem: str
+    grammar: str
+
+
+def build_template(
+    reward_key: bytes,
+    *,
+    round: int | None = None,
+    transactions: Sequence[SignedTransaction] | None = None,
+    now: float | None = None,
+) -> Template:
+    """A template on the tip that pays ``reward_key`` (32 bytes, public).
+
+    ``round`` is the round that is running unless given; it only matters where a stall begins. With ``transactions`` those
+    are used, in order, instead of the mempool's: so a template once cut up is computed again for a later round. Raises
+    what apply_block raises for those.
+    """
+    params, genesis = get_params(), get_genesis()
+    with database.atomic():
+        tip = lock_tip()  # the ledger and the tip are of the same moment
+        parent = tip.block
+        if round is None:
+            elapsed = (time.time() if now is None else now) - parent.timestamp
+            round = max(0, int(elapsed) // params.round_seconds)
+        reader, header = LedgerReader(), to_header(parent)
+        height = parent.height + 1
+        contents = get_contents(round, reader)
+        if transactions is None:
+            chosen = select_transactions(
+                params,
+                genesis,
+                reader,
+                height=height,
+                round=round,
+                parent=header,
+                candidates=mempool.order_by_fee(reader),
+            )
+            transactions = mempool.cut_to_size(chosen, params.max_block_bytes)
+        body = (Reward(params.network, height, reward_key.hex()), *transactions)
+        transition = apply_block(
+            params,
+            genesis,
+            reader,
+            MuHash.from_bytes(bytes(tip.accumulator)),
+            height=height,
+            round=round,
+            transactions=body,
+            parent=header,
+        )
+    root = transactions_root(body)
+    return Template(parent.hash, height, round, body, root, transition.state, contents.problem, contents.grammar)

@@ -1,0 +1,64 @@
+"""Liveness, metrics and the error pages."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import TemplateDoesNotExist
+from django.template.loader import render_to_string
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from apps.common.errors import BadRequest, Forbidden, NotFound, ServerError, problem_response, wants_json
+from apps.common.health import run_checks
+from protocol.errors import ProtocolError
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """200 when all is well, else 503; either way what was checked and what is wrong."""
+    findings = run_checks()
+    is_well = all(finding.is_well for finding in findings)
+    checks = {finding.name: finding.problem or "ok" for finding in findings}
+    return JsonResponse({"status": "ok" if is_well else "failing", "checks": checks}, status=200 if is_well else 503)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """All metrics of this process, and those that the apps read from the database, for Prometheus."""
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 as a page, or as a problem for programs."""
+    return _error(request, BadRequest(), 400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403 as a page, or as a problem for programs."""
+    return _error(request, Forbidden(), 403)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404 as a page, or as a problem for programs."""
+    return _error(request, NotFound("page of this address"), 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500 as a page, or as a problem for programs."""
+    return _error(request, ServerError(), 500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form without its token, as after a long pause: says to load the page again."""
+    return _error(request, Forbidden(), 403)
+
+
+def _error(request: HttpRequest, error: ProtocolError, status: int) -> HttpResponse:
+    if wants_json(request):
+        return problem_response(error)
+    try:
+        text = render_to_string(f"{status}.html", {"error": error, "status": status}, request=request)
+    except TemplateDoesNotExist:
+        return HttpResponse(f"{status}: {error.detail}\n", status=status, content_type="text/plain")
+    return HttpResponse(text, status=status)

@@ -1,0 +1,48 @@
+"""The HTTP API under /api/: one router an app, OpenAPI at /api/schema, a page to try it at /api/docs."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+
+from apps.chain.rest import router as chain_router
+from apps.common.errors import BadRequest, NotFound, problem_response
+from apps.explorer.rest import router as explorer_router
+from apps.pool.rest import router as pool_router
+from protocol.errors import ProtocolError
+
+api = NinjaAPI(
+    title="Coin.AI",
+    version="1",
+    description="A blockchain whose mining trains neural networks. Errors are RFC 9457 problems with a stable code.",
+    openapi_url="/schema",
+    docs_url="/docs",
+)
+api.add_router("/v1", chain_router)
+api.add_router("/v1", pool_router)
+api.add_router("/v1", explorer_router)
+
+
+@api.exception_handler(ProtocolError)
+def refuse(request: HttpRequest, error: ProtocolError) -> HttpResponse:
+    """Every coded error becomes a problem document."""
+    return problem_response(error)
+
+
+@api.exception_handler(ValidationError)
+def refuse_parameters(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """A request that is not as the schema says: names the first part that is wrong."""
+    first = error.errors[0] if error.errors else {"loc": ("request",), "msg": "is not valid"}
+    where = ".".join(str(part) for part in first["loc"])
+    return problem_response(BadRequest(f"{where}: {first['msg']}"))
+
+
+@api.exception_handler(Http404)
+def refuse_address(request: HttpRequest, error: Http404) -> HttpResponse:
+    """Nothing has this address."""
+    return problem_response(NotFound("thing of this address"))
+
+
+@api.exception_handler(HttpError)
+def refuse_request(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """What django-ninja itself refuses, such as a body that is not JSON."""
+    return problem_response(BadRequest(str(error)))

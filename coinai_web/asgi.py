@@ -1,0 +1,20 @@
+"""What uvicorn serves: HTTP through Django's WSGI handler in threads, WebSockets through Channels."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "coinai_web.settings")
+os.environ.setdefault("COINAI_DB_POOL", "1")  # this process has many threads: they share a pool of connections
+
+from coinai_web.wsgi import application as wsgi_application  # noqa: I001  sets Django up, so it comes first
+
+from a2wsgi import WSGIMiddleware
+from channels.routing import ProtocolTypeRouter, URLRouter
+
+from coinai_web.routing import websocket_urlpatterns
+
+application = ProtocolTypeRouter(
+    {
+        "http": WSGIMiddleware(wsgi_application, workers=16),
+        "websocket": URLRouter(websocket_urlpatterns),
+    }
+)

@@ -1,0 +1,136 @@
+"""Readers of environment variables that say what is wrong and what to do, instead of starting half configured."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+import environ
+import psycopg
+from django.core.exceptions import ImproperlyConfigured
+from psycopg.conninfo import conninfo_to_dict
+
+env = environ.Env()
+
+
+def read_text(name: str, default: str | None = None) -> str:
+    """The variable as text; without a default it must be set and not empty."""
+    value = env.str(name, default=default or "")
+    if not value and default is None:
+        raise ImproperlyConfigured(f"{name} is not set. `make run` sets it; else export it before starting.")
+    return str(value)
+
+
+def read_flag(name: str, default: bool = False) -> bool:
+    """The variable as a switch: 1, true, yes, on or 0, false, no, off."""
+    text = env.str(name, default="").strip().lower()
+    if text == "":
+        return default
+    if text in {"1", "true", "yes", "on"}:
+        return True
+    if text in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name} is {text!r}; use 1 or 0.")
+
+
+def read_number(name: str, default: int, *, least: int, most: int) -> int:
+    """The variable as an integer within bounds."""
+    text = env.str(name, default=str(default))
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise ImproperlyConfigured(f"{name} is {text!r}; use a whole number from {least} to {most}.")
+    return int(text)
+
+
+def read_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    """The variable as one of a few words."""
+    text = env.str(name, default=default)
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name} is {text!r}; use one of {', '.join(choices)}.")
+    return str(text)
+
+
+def read_list(name: str, default: list[str]) -> list[str]:
+    """The variable as words separated by commas."""
+    text = env.str(name, default="")
+    return [word.strip() for word in text.split(",") if word.strip()] or default
+
+
+def read_database(name: str, *, pooled: bool) -> dict[str, Any]:
+    """The variable as Django's database settings; it holds any URI that libpq understands, sockets included.
+
+    ``pooled`` asks for Django's connection pool: right in the many-threaded web process, wrong in processes that fork.
+    """
+    url = read_text(name)
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise ImproperlyConfigured(
+            f"{name} is not a PostgreSQL URI ({str(error).strip()}). Example: postgresql://user@host:5432/coinai"
+        ) from error
+    if not parts.get("dbname"):
+        raise ImproperlyConfigured(f"{name} names no database. Example: postgresql://user@host:5432/coinai")
+    options: dict[str, Any] = {
+        key: value for key, value in parts.items() if key not in {"dbname", "user", "password", "host", "port"}
+    }
+    options.setdefault("connect_timeout", 5)
+    if pooled:
+        options["pool"] = {"min_size": 1, "max_size": 20, "timeout": 10}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts["dbname"],
+        "USER": parts.get("user") or "",
+        "PASSWORD": parts.get("password") or "",
+        "HOST": parts.get("host") or "",
+        "PORT": str(parts.get("port") or ""),
+        # A pooled connection goes back after each request; elsewhere it is kept, and tested after a restart.
+        "CONN_MAX_AGE": 0 if pooled else None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
+
+
+def read_channel_url(name: str, broker: str) -> str:
+    """The address of the channel layer in the form of redis-py; by default the broker, translated from Celery's form."""
+    url = env.str(name, default="") or broker
+    parts = urlsplit(url)
+    if parts.scheme == "redis+socket":
+        number = parse_qs(parts.query).get("virtual_host", ["0"])[0].strip("/")
+        return urlunsplit(("unix", "", parts.path, f"db={number}", ""))
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured(
+            f"The channel layer needs Valkey or Redis, and {url.split(':', 1)[0]}: is neither. "
+            f"Set {name} to redis://host:6379/1 beside this BROKER_URL."
+        )
+    return str(url)
+
+
+def read_secret_key(name: str, path: Path) -> str:
+    """The variable, else the key in the file, made on first need with mode 0600 and safe against two first starts."""
+    key = env.str(name, default="")
+    if key:
+        return str(key)
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _create_once(path, secrets.token_urlsafe(64))
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The secret key in {path} cannot be made or read ({error.strerror}). Make COINAI_HOME writable or set {name}."
+        ) from error
+
+
+def _create_once(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)  # fails when another process was first: its key is then the one to read
+    except FileExistsError:
+        return
+    finally:
+        temporary.unlink()

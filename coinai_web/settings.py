@@ -1,0 +1,144 @@
+"""Settings of the site. Everything that differs between machines comes from the environment (docs/operations.md)."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from coinai_web import environment
+from coinai_web.logging import build_logging
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- The network and its state -------------------------------------------------------------------------------------
+
+COINAI_NETWORK = environment.read_choice("COINAI_NETWORK", "devnet", ("main", "devnet", "testing"))
+COINAI_HOME = Path(environment.read_text("COINAI_HOME", str(BASE_DIR / "var"))).expanduser().resolve()
+COINAI_PORT = environment.read_number("COINAI_PORT", 8000, least=1, most=65535)
+COINAI_SITE_URL = environment.read_text("COINAI_SITE_URL", f"http://127.0.0.1:{COINAI_PORT}").rstrip("/")
+COINAI_SCORE_TIMEOUT = environment.read_number("COINAI_SCORE_TIMEOUT", 60, least=1, most=3600)
+COINAI_GENESIS = COINAI_HOME / "genesis.json"
+COINAI_DATASETS = BASE_DIR / "datasets"
+
+# --- Django --------------------------------------------------------------------------------------------------------
+
+DEBUG = environment.read_flag("COINAI_DEBUG")
+SECRET_KEY = environment.read_secret_key("COINAI_SECRET_KEY", COINAI_HOME / "secret_key")
+ALLOWED_HOSTS = environment.read_list(
+    "COINAI_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", urlsplit(COINAI_SITE_URL).hostname or "localhost"]
+)
+ROOT_URLCONF = "coinai_web.urls"
+WSGI_APPLICATION = "coinai_web.wsgi.application"
+ASGI_APPLICATION = "coinai_web.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "channels",
+    "ninja",
+    "coinai_web.apps.SiteConfig",
+    "apps.common",
+    "apps.chain",
+    "apps.pool",
+    "apps.explorer",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "apps.common.middleware.security_headers",
+    "apps.common.http.allow_other_sites",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+
+# --- Database ------------------------------------------------------------------------------------------------------
+
+# The web server sets COINAI_DB_POOL (asgi.py); Celery forks and the node is one thread, so they keep plain connections.
+DATABASES = {
+    "default": environment.read_database("DATABASE_URL", pooled=environment.read_flag("COINAI_DB_POOL"))
+}
+
+# --- Broker, channel layer, tasks ----------------------------------------------------------------------------------
+
+BROKER_URL = environment.read_text("BROKER_URL")
+CHANNEL_URL = environment.read_channel_url("COINAI_CHANNEL_URL", BROKER_URL)
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {
+            # Without socket_timeout None, redis-py closes WebSockets that are idle for five seconds.
+            "hosts": [{"address": CHANNEL_URL, "socket_timeout": None}],
+            "prefix": "coinai:channels",
+            "capacity": 500,
+        },
+    }
+}
+CELERY_BROKER_URL = BROKER_URL
+CELERY_RESULT_BACKEND = environment.read_text("COINAI_RESULT_URL", BROKER_URL)  # for scores only
+CELERY_RESULT_EXPIRES = 60
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = CELERY_RESULT_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_DEFAULT_QUEUE = "site"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# --- Static files --------------------------------------------------------------------------------------------------
+
+# By default whitenoise serves them from where they lie, so that a fresh clone needs no collectstatic. Production
+# collects them once and serves hashed, compressed, immutable names.
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
+COINAI_HASHED_STATIC = environment.read_flag("COINAI_HASHED_STATIC")
+WHITENOISE_USE_FINDERS = not COINAI_HASHED_STATIC
+WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "whitenoise.storage.CompressedManifestStaticFilesStorage"
+            if COINAI_HASHED_STATIC
+            else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        )
+    },
+}
+
+# --- Security ------------------------------------------------------------------------------------------------------
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "apps.common.views.csrf_failure"
+CSRF_COOKIE_SECURE = COINAI_SITE_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = [COINAI_SITE_URL]
+if CSRF_COOKIE_SECURE:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20  # bodies that are read as a whole; models and data sets are streamed
+
+# --- Logging -------------------------------------------------------------------------------------------------------
+
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = build_logging(
+    level=environment.read_choice("COINAI_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+    as_json=environment.read_flag("COINAI_LOG_JSON"),
+)

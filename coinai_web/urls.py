@@ -1,0 +1,19 @@
+"""All addresses of the site: the API, liveness and metrics, then the apps' pages."""
+
+from django.urls import include, path
+
+from apps.common.views import healthz, metrics
+from coinai_web.api import api
+
+urlpatterns = [
+    path("api/", api.urls),
+    path("healthz", healthz, name="healthz"),
+    path("metrics", metrics, name="metrics"),
+    path("", include("apps.pool.urls")),
+    path("", include("apps.explorer.urls")),
+]
+
+handler400 = "apps.common.views.bad_request"
+handler403 = "apps.common.views.permission_denied"
+handler404 = "apps.common.views.page_not_found"
+handler500 = "apps.common.views.server_error"
