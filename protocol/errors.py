@@ -675,6 +675,37 @@ class InvalidGenesis(ProtocolError):
         return f"The genesis document is refused: {self.reason}."
 
 
+@dataclass(eq=False)
+class WrongModelBytes(ProtocolError):
+    """A length of the model that the architecture does not give."""
+
+    code = 423
+    name = "wrong_model_bytes"
+    model_bytes: int
+    expected: int
+
+    @property
+    def detail(self) -> str:
+        return (
+            f"The header gives the model {self.model_bytes} bytes, but a model of this architecture has "
+            f"{self.expected}."
+        )
+
+
+@dataclass(eq=False)
+class WrongModel(ProtocolError):
+    """Bytes that are not those of the model that the header names."""
+
+    code = 424
+    name = "wrong_model"
+    model: str
+    expected: str
+
+    @property
+    def detail(self) -> str:
+        return f"The bytes are the object {self.model}, but the header names the model {self.expected}."
+
+
 # 500: grammar, derivation, architecture, problem (§4, §8)
 
 

@@ -37,7 +37,7 @@ class IndexedBlock:
 class BlockIndex(Protocol):
     """The blocks that a node knows, by hash; it says nothing about which are on the best chain."""
 
-    def get(self, hash: str) -> IndexedBlock | None:
+    def get(self, hash: str, /) -> IndexedBlock | None:
         """Return the block, or None when it is unknown."""
 
 

@@ -51,10 +51,10 @@ _PPM: Final = 10**6
 class StateReader(Protocol):
     """The entries before a block. It never shows the changes of the block that is being applied."""
 
-    def get(self, key: str) -> Entry | None:
+    def get(self, key: str, /) -> Entry | None:
         """Return the entry, or None when it is absent."""
 
-    def scan(self, prefix: str) -> Iterable[tuple[str, Entry]]:
+    def scan(self, prefix: str, /) -> Iterable[tuple[str, Entry]]:
         """Return all entries whose key begins with ``prefix``, in ASCII order of their keys."""
 
 
@@ -369,7 +369,7 @@ class MemoryState:
         return [(key, self.entries[key]) for key in sorted(self.entries) if key.startswith(prefix)]
 
     def apply(self, changes: Iterable[Change]) -> None:
-        """Connect or, with `undo`, disconnect a block. Raises: WrongUndo when they belong to another state."""
+        """Connect or, with `undo`, disconnect a block. Raises: WrongUndo for those of another state."""
         for change in changes:
             if self.entries.get(change.key) != change.before:
                 raise WrongUndo(change.key)

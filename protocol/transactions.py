@@ -206,7 +206,7 @@ def check_reward(params: ChainParams, reward: Reward) -> None:
 def sign_transaction(
     secret: bytes, *, network: str, kind: str, sequence: int, fee: int, body: Body
 ) -> SignedTransaction:
-    """Return the transaction signed with the 32-byte ``secret``. Raises: InvalidSecretKey, UnsupportedValue."""
+    """Return the transaction signed with a 32-byte secret. Raises: InvalidSecretKey, UnsupportedValue."""
     unsigned = SignedTransaction(
         network=network,
         kind=kind,
