@@ -1,0 +1,48 @@
+"""What other apps may know of the pool."""
+
+from typing import Any
+
+from apps.chain import api as chain
+from apps.pool import live, selectors
+from protocol.crypto import address
+
+__all__ = ["get_winning_run", "list_active_runs", "list_runs_for_block", "pool_summary"]
+
+
+def list_active_runs() -> list[dict[str, Any]]:
+    """Trainings in progress or just ended, newest first, as in the snapshot of topic `training`."""
+    return [live.run_to_json(run) for run in selectors.list_active_runs()]
+
+
+def list_runs_for_block(block_hash: str) -> list[dict[str, Any]]:
+    """The pool's trainings in the contest for the block's place, lowest error first, without curves."""
+    runs = selectors.list_runs_for_block(block_hash).defer("curve")
+    return [live.run_to_json(run, with_curve=False) for run in runs]
+
+
+def get_winning_run(block_hash: str) -> dict[str, Any] | None:
+    """The training that made the block's model, with its curve; None when another miner made it."""
+    run = selectors.get_winning_run(block_hash)
+    return None if run is None else live.run_to_json(run)
+
+
+def pool_summary() -> dict[str, Any]:
+    """The pool's status: numbers, workers online, the open template, the best model."""
+    template = selectors.get_open_template()
+    summary: dict[str, Any] = {**selectors.pool_numbers(), "best": live.read_pool_best() or None}
+    summary["workers"] = selectors.list_workers()
+    summary["template"] = None
+    summary["address"] = None
+    if template is not None:
+        summary["address"] = address(bytes.fromhex(template.key))
+        summary["template"] = {
+            "epoch": template.epoch,
+            "height": template.height,
+            "parent": template.parent,
+            "transactions": template.transactions_root,
+            "problem": template.problem,
+            "title": chain.get_problem(template.problem).title,
+            "next_nonce": template.next_nonce,
+            "target_error": template.target_error,
+        }
+    return summary

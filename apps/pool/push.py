@@ -1,0 +1,35 @@
+"""What the coordinator tells the workers' connections at once, over the channel layer.
+
+Only a short cut: what a lost push said, the answer to the worker's next heartbeat says again.
+"""
+
+from typing import Any
+
+import structlog
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from redis.exceptions import RedisError
+
+GROUP = "pool.leases"
+
+logger = structlog.get_logger(__name__)
+
+
+def push_cancel(*, parent: str, reason: str) -> None:
+    """Tell every worker on a lease whose template stands on ``parent`` to stop."""
+    _push({"type": "pool.cancel", "parent": parent, "reason": reason})
+
+
+def push_target(*, parent: str, target_error: int) -> None:
+    """Tell every worker on ``parent`` that only models below ``target_error`` are of use."""
+    _push({"type": "pool.target", "parent": parent, "target_error": target_error})
+
+
+def _push(message: dict[str, Any]) -> None:
+    layer = get_channel_layer()
+    if layer is None:
+        return
+    try:
+        async_to_sync(layer.group_send)(GROUP, message)
+    except (RedisError, OSError) as error:
+        logger.warning("push_failed", kind=message["type"], error=str(error))

@@ -1,0 +1,181 @@
+"""Reads of the pool."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.utils import timezone
+
+from apps.chain import api as chain
+from apps.common.errors import NotFound
+from apps.pool.conf import get_pool_settings
+from apps.pool.errors import (
+    LeaseExpired,
+    LeaseNotRunning,
+    LeaseTaken,
+    LeaseVoid,
+    PoolError,
+    UnknownLease,
+    WrongLeaseToken,
+)
+from apps.pool.models import (
+    ACTIVE_RUN_STATES,
+    Lease,
+    LeaseState,
+    Publication,
+    PublicationState,
+    Run,
+    Submission,
+    SubmissionState,
+    Template,
+    TemplateStatus,
+)
+from protocol.crypto import sha3_256
+
+WORST_ERROR = 10**6
+
+
+def hash_token(token: str) -> str:
+    """What is stored of a lease token: reading the database does not give the right to hand in models."""
+    return sha3_256(token.encode()).hex()
+
+
+def get_lease(lease: str, token: str) -> Lease:
+    """The lease with its template, if the token is its. Raises: UnknownLease, WrongLeaseToken."""
+    try:
+        row = Lease.objects.select_related("template").get(id=UUID(lease))
+    except (ValueError, Lease.DoesNotExist):
+        raise UnknownLease(lease) from None
+    if row.token_hash != hash_token(token):
+        raise WrongLeaseToken(lease)
+    return row
+
+
+def explain_refusal(lease: UUID, token: str) -> PoolError:
+    """Why a conditional update of this lease changed nothing."""
+    row = get_lease(str(lease), token)
+    name = str(row.id)
+    if row.state == LeaseState.VOID:
+        return LeaseVoid(name)
+    if row.state == LeaseState.EXPIRED:
+        return LeaseExpired(name)
+    if row.state == LeaseState.RUNNING:
+        return LeaseTaken(name, row.worker)
+    return LeaseNotRunning(name, row.state)
+
+
+def get_open_template() -> Template | None:
+    """The template that leases are cut from."""
+    return Template.objects.filter(status=TemplateStatus.OPEN).first()
+
+
+def online_leases() -> QuerySet[Lease]:
+    """Leases whose workers were heard of lately, whatever became of the lease."""
+    since = timezone.now() - timedelta(seconds=get_pool_settings().online_seconds)
+    return Lease.objects.filter(heartbeat_at__gte=since)
+
+
+def count_online() -> int:
+    """How many workers were heard of lately."""
+    return online_leases().values("worker").distinct().count()
+
+
+def best_submission(template: Template) -> Submission | None:
+    """The best verified model on the template's parent that the node has not refused; the first of equals."""
+    return (
+        Submission.objects.filter(
+            template__parent=template.parent,
+            template__problem=template.problem,
+            template__grammar=template.grammar,
+            state=SubmissionState.VERIFIED,
+        )
+        .exclude(publications__state=PublicationState.REFUSED)
+        .select_related("template")
+        .order_by("error", "received_at")
+        .first()
+    )
+
+
+def get_target_error(parent: str, problem: str, *, floor: int | None) -> int:
+    """Only models with an error below this are of use: better than the best, or at least at the floor.
+
+    ``floor`` 0 says that the round has none (docs/protocol.md §5, stall).
+    """
+    best = (
+        Submission.objects.filter(
+            template__parent=parent, template__problem=problem, state=SubmissionState.VERIFIED
+        )
+        .exclude(publications__state=PublicationState.REFUSED)
+        .order_by("error")
+        .values_list("error", flat=True)
+        .first()
+    )
+    if best is not None:
+        return best
+    return WORST_ERROR + 1 if floor == 0 else chain.get_problem(problem).floor_error + 1
+
+
+def list_active_runs() -> QuerySet[Run]:
+    """Trainings in progress or just ended on the open work, newest first, with their leases."""
+    since = timezone.now() - timedelta(seconds=60)
+    shown = Q(state__in=ACTIVE_RUN_STATES) | Q(updated_at__gte=since)
+    runs = Run.objects.filter(shown, updated_at__gte=since).select_related("lease")
+    return runs.order_by("-started_at", "-id")[: get_pool_settings().live_runs]
+
+
+def list_runs_for_block(block_hash: str) -> QuerySet[Run]:
+    """The pool's trainings in the contest for the block's place in the chain, the best first."""
+    try:
+        block = chain.get_block(block_hash)
+    except NotFound:
+        return Run.objects.none()
+    runs = Run.objects.filter(lease__template__parent=block.previous).select_related("lease")
+    return runs.order_by(F("error").asc(nulls_last=True), "started_at")[:200]
+
+
+def get_winning_run(block_hash: str) -> Run | None:
+    """The training whose model is in the block, if this pool made it."""
+    return Run.objects.filter(block=block_hash).select_related("lease").first()
+
+
+def pool_numbers() -> dict[str, int | float]:
+    """Counts for the pool's status."""
+    minute = timezone.now() - timedelta(minutes=1)
+    totals = Lease.objects.aggregate(
+        tried=Sum("tried"), skipped=Sum("skipped"), cpu_seconds=Sum("cpu_seconds")
+    )
+    waiting = Count("id", filter=Q(state__in=[LeaseState.OPEN, LeaseState.DISPATCHED]))
+    running = Count("id", filter=Q(state=LeaseState.RUNNING))
+    leases = Lease.objects.aggregate(waiting=waiting, running=running)
+    return {
+        "workers_online": count_online(),
+        "runs_per_minute": Run.objects.filter(started_at__gte=minute).count(),
+        "leases_running": leases["running"],
+        "leases_waiting": leases["waiting"],
+        "networks_tried": totals["tried"] or 0,
+        "nonces_skipped": totals["skipped"] or 0,
+        "cpu_seconds": round(totals["cpu_seconds"] or 0.0, 1),
+        "models_verified": Submission.objects.filter(state=SubmissionState.VERIFIED).count(),
+        "models_refused": Submission.objects.filter(state=SubmissionState.REFUSED).count(),
+        "blocks_found": Publication.objects.filter(connected=True).count(),
+    }
+
+
+def list_workers() -> list[dict[str, Any]]:
+    """Workers heard of lately, by name, with what they have done in that time's leases."""
+    latest: dict[str, Lease] = {}
+    for lease in online_leases().order_by("heartbeat_at"):
+        latest[lease.worker] = lease
+    return [
+        {
+            "name": lease.worker,
+            "device": lease.device,
+            "threads": lease.threads,
+            "version": lease.version,
+            "lease": str(lease.id),
+            "state": lease.state,
+            "heartbeat": round(lease.heartbeat_at.timestamp(), 3) if lease.heartbeat_at else None,
+        }
+        for _, lease in sorted(latest.items())
+    ]

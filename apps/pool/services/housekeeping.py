@@ -1,0 +1,83 @@
+"""What the pool forgets: curves that won nothing, bytes of beaten models, old leases."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from apps.common import object_store
+from apps.pool.conf import get_pool_settings
+from apps.pool.models import (
+    ACTIVE_LEASE_STATES,
+    Lease,
+    Publication,
+    Run,
+    Submission,
+    Template,
+    TemplateStatus,
+)
+
+BATCH = 1_000
+
+
+def prune() -> dict[str, int]:
+    """Delete what is old, a batch at a time; runs, models and templates of blocks stay. Returns counts."""
+    return {
+        "curves": _prune_curves(),
+        "models": _prune_models(),
+        "runs": _prune_runs(),
+        "submissions": _prune_submissions(),
+        "leases": _prune_leases(),
+        "templates": _prune_templates(),
+    }
+
+
+def _prune_curves() -> int:
+    numbers = get_pool_settings()
+    with_curve = Run.objects.filter(block=None).exclude(curve=[])
+    kept = with_curve.order_by("-updated_at").values_list("updated_at", flat=True)
+    beyond = kept[numbers.keep_curves : numbers.keep_curves + 1].first()
+    limit = timezone.now() - timedelta(seconds=numbers.keep_curves_seconds)
+    if beyond is not None:
+        limit = max(limit, beyond)
+    old = with_curve.filter(updated_at__lte=limit).values_list("id", flat=True)[:BATCH]
+    return Run.objects.filter(id__in=list(old)).update(curve=[])
+
+
+def _prune_models() -> int:
+    before = timezone.now() - timedelta(seconds=get_pool_settings().keep_models_seconds)
+    published = Publication.objects.filter(submission__model=OuterRef("model"))
+    beaten = Submission.objects.filter(
+        pruned=False, template__status=TemplateStatus.VOID, received_at__lt=before
+    )
+    rows = list(beaten.exclude(Exists(published))[:BATCH])
+    for row in rows:
+        object_store.path(row.model).unlink(missing_ok=True)
+    return Submission.objects.filter(id__in=[row.id for row in rows]).update(pruned=True)
+
+
+def _prune_runs() -> int:
+    old = Run.objects.filter(block=None, updated_at__lt=_lease_limit()).values_list("id", flat=True)[:BATCH]
+    return Run.objects.filter(id__in=list(old)).delete()[0]
+
+
+def _prune_submissions() -> int:
+    old = Submission.objects.filter(pruned=True, publications=None, received_at__lt=_lease_limit())
+    return Submission.objects.filter(id__in=list(old.values_list("id", flat=True)[:BATCH])).delete()[0]
+
+
+def _prune_leases() -> int:
+    old = Lease.objects.filter(runs=None, submissions=None, created_at__lt=_lease_limit()).exclude(
+        state__in=ACTIVE_LEASE_STATES
+    )
+    return Lease.objects.filter(id__in=list(old.values_list("id", flat=True)[:BATCH])).delete()[0]
+
+
+def _prune_templates() -> int:
+    old = Template.objects.filter(leases=None, submissions=None, status=TemplateStatus.VOID)
+    old = old.filter(created_at__lt=_lease_limit())
+    return Template.objects.filter(epoch__in=list(old.values_list("epoch", flat=True)[:BATCH])).delete()[0]
+
+
+def _lease_limit() -> datetime:
+    return timezone.now() - timedelta(seconds=get_pool_settings().keep_leases_seconds)

@@ -1,0 +1,251 @@
+"""Leases: cut, sent, taken, renewed, ended. All by conditional update, so a late caller changes nothing."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from apps.chain import api as chain
+from apps.common.notify import notify
+from apps.pool import live
+from apps.pool.conf import get_pool_settings
+from apps.pool.errors import NonceOutsideLease
+from apps.pool.messages import Effort, RunReport, Worker
+from apps.pool.models import ACTIVE_RUN_STATES, Lease, LeaseState, Run, RunState, Template, TemplateStatus
+from apps.pool.selectors import count_online, explain_refusal, get_lease, hash_token
+from apps.pool.store import apply_reports, build_run, run_id
+from protocol.encoding import JsonValue
+
+TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a worker needs to know about the lease that it took, and the parent that may void it."""
+
+    parent: str
+    lease: dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """The answer to a heartbeat."""
+
+    target_error: int
+    expires: float
+
+
+def create_lease(*, epoch: int) -> Lease | None:
+    """Cut the next range of nonces from a template; None when it is not open or its nonces have run out."""
+    with transaction.atomic():
+        # The row lock makes the cut exclusive; the exclusion constraint would refuse an overlap besides.
+        template = (
+            Template.objects.select_for_update().filter(epoch=epoch, status=TemplateStatus.OPEN).first()
+        )
+        if template is None or template.next_nonce >= template.nonce_limit:
+            return None
+        start = template.next_nonce
+        end = min(start + get_pool_settings().nonces_per_lease, template.nonce_limit)
+        template.next_nonce = end
+        template.save(update_fields=["next_nonce"])
+        return Lease.objects.create(template=template, nonce_start=start, nonce_end=end)
+
+
+def plan_leases(*, epoch: int) -> list[UUID]:
+    """Cut as many leases as should wait in the queue, and return all that are to be sent, oldest first."""
+    numbers = get_pool_settings()
+    waiting = Lease.objects.filter(
+        state__in=[LeaseState.OPEN, LeaseState.DISPATCHED], template__status__in=_LIVING
+    ).count()
+    for _ in range(count_online() + numbers.extra_leases - waiting):
+        if create_lease(epoch=epoch) is None:
+            break
+    unsent = Lease.objects.filter(state=LeaseState.OPEN, template__status__in=_LIVING)
+    return list(unsent.order_by("created_at").values_list("id", flat=True))
+
+
+def mark_dispatched(*, lease: UUID) -> str | None:
+    """Give an unsent lease a fresh token, before the message leaves; None when it is no longer to be sent.
+
+    Written first, so that a worker that is faster than this process finds its lease. A crash before the
+    message leaves looks like a lost message, and is sent again.
+    """
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    marked = Lease.objects.filter(id=lease, state=LeaseState.OPEN).update(
+        state=LeaseState.DISPATCHED, token_hash=hash_token(token), dispatched_at=timezone.now()
+    )
+    return token if marked else None
+
+
+def take_back_dispatch(*, lease: UUID) -> None:
+    """The message could not be sent: the lease waits for the next attempt."""
+    Lease.objects.filter(id=lease, state=LeaseState.DISPATCHED).update(state=LeaseState.OPEN, token_hash="")
+
+
+def requeue_leases(*, older_than: datetime) -> int:
+    """Make leases whose messages got lost ready to be sent again, with new tokens; returns how many."""
+    lost = Lease.objects.filter(state=LeaseState.DISPATCHED, dispatched_at__lt=older_than)
+    return lost.update(state=LeaseState.OPEN, token_hash="")
+
+
+def accept_hello(*, lease: str, token: str, worker: Worker) -> Offer:
+    """A worker takes the lease, or comes back to it after a lost connection.
+
+    Raises: UnknownLease, WrongLeaseToken, LeaseVoid, LeaseExpired, LeaseTaken, LeaseNotRunning.
+    """
+    row = get_lease(lease, token)
+    now = timezone.now()
+    expires = _expiry(now)
+    # A message that the broker delivers twice must not put two workers on one range: the second is refused.
+    may_take = Q(state=LeaseState.DISPATCHED) | Q(state=LeaseState.RUNNING, worker=worker.name)
+    with transaction.atomic():
+        taken = Lease.objects.filter(may_take, id=row.id, token_hash=row.token_hash).update(
+            state=LeaseState.RUNNING,
+            worker=worker.name,
+            device=worker.device,
+            threads=worker.threads,
+            version=worker.version,
+            started_at=Coalesce(F("started_at"), now),
+            heartbeat_at=now,
+            expires_at=expires,
+        )
+        if not taken:
+            raise explain_refusal(row.id, token)
+        notify("coinai_lease", str(row.id))
+    return Offer(row.template.parent, _describe(row, expires))
+
+
+def record_heartbeat(*, lease: str, token: str, effort: Effort, runs: Sequence[RunReport] = ()) -> Renewal:
+    """Renew a running lease and write the news of its runs; what they train is derived here, not believed.
+
+    Raises: UnknownLease, WrongLeaseToken, LeaseVoid, LeaseExpired, LeaseNotRunning, NonceOutsideLease,
+    NotMinable.
+    """
+    row = get_lease(lease, token)
+    for report in runs:
+        check_nonce(row, report.nonce)
+    now = timezone.now()
+    expires = _expiry(now)
+    with transaction.atomic():
+        renewed = Lease.objects.filter(id=row.id, token_hash=row.token_hash, state=LeaseState.RUNNING).update(
+            heartbeat_at=now, expires_at=expires, **_spent(effort)
+        )
+        if not renewed:
+            raise explain_refusal(row.id, token)
+        if runs:
+            _record_runs(row, runs, now)
+    return Renewal(row.template.target_error, expires.timestamp())
+
+
+def finish_lease(*, lease: str, token: str, effort: Effort) -> None:
+    """The worker is done with its range or its budget.
+
+    Raises: UnknownLease, WrongLeaseToken, LeaseVoid, LeaseExpired, LeaseNotRunning.
+    """
+    row = get_lease(lease, token)
+    now = timezone.now()
+    with transaction.atomic():
+        ended = Lease.objects.filter(id=row.id, token_hash=row.token_hash, state=LeaseState.RUNNING).update(
+            state=LeaseState.FINISHED, heartbeat_at=now, ended_at=now, **_spent(effort)
+        )
+        if not ended:
+            raise explain_refusal(row.id, token)
+        _end_runs([row.id], RunState.ABANDONED, now)
+        notify("coinai_lease", str(row.id))
+
+
+def expire_leases() -> list[Lease]:
+    """Expire the leases whose workers fell silent and lease their ranges anew; returns the expired ones.
+
+    A range that has lost `max_attempts` workers is left alone: something in it may be what kills them.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        silent = Lease.objects.select_for_update(skip_locked=True, of=("self",)).select_related("template")
+        expired = list(silent.filter(state=LeaseState.RUNNING, expires_at__lt=now))
+        ids = [lease.id for lease in expired]
+        Lease.objects.filter(id__in=ids).update(state=LeaseState.EXPIRED, ended_at=now)
+        _end_runs(ids, RunState.CANCELLED, now)
+        Lease.objects.bulk_create(
+            Lease(
+                template=lease.template,
+                nonce_start=lease.nonce_start,
+                nonce_end=lease.nonce_end,
+                attempt=lease.attempt + 1,
+            )
+            for lease in expired
+            if lease.template.status in _LIVING and lease.attempt < get_pool_settings().max_attempts
+        )
+    return expired
+
+
+def check_nonce(lease: Lease, nonce: int) -> None:
+    """Refuse a nonce of another lease. Raises: NonceOutsideLease."""
+    if not lease.nonce_start <= nonce < lease.nonce_end:
+        raise NonceOutsideLease(nonce, lease.nonce_start, lease.nonce_end)
+
+
+_LIVING = (TemplateStatus.OPEN, TemplateStatus.REPLACED)
+
+
+def _expiry(now: datetime) -> datetime:
+    return now + timedelta(seconds=get_pool_settings().lease_seconds)
+
+
+def _spent(effort: Effort) -> dict[str, int | float]:
+    return {"tried": effort.tried, "skipped": effort.skipped, "cpu_seconds": effort.cpu_seconds}
+
+
+def _describe(lease: Lease, expires: datetime) -> dict[str, JsonValue]:
+    template = lease.template
+    params = chain.get_params()
+    return {
+        "id": str(lease.id),
+        "epoch": template.epoch,
+        "height": template.height,
+        "previous": template.parent,
+        "transactions": template.transactions_root,
+        "nonce_start": lease.nonce_start,
+        "nonce_end": lease.nonce_end,
+        "problem": template.problem,
+        "grammar": template.grammar,
+        "network": params.network,
+        "parameters": params.to_json(),
+        "target_error": template.target_error,
+        "expires": int(expires.timestamp()),
+        "budget_seconds": get_pool_settings().budget_seconds,
+    }
+
+
+def _record_runs(lease: Lease, reports: Sequence[RunReport], now: datetime) -> None:
+    ids = [run_id(lease.id, report.nonce) for report in reports]
+    known = set(Run.objects.filter(id__in=ids).values_list("id", flat=True))
+    fresh = {
+        report.nonce: build_run(
+            lease.template, lease.id, report.nonce, state=report.state, started_at=_start_of(report, now)
+        )
+        for report in reports
+        if run_id(lease.id, report.nonce) not in known
+    }
+    Run.objects.bulk_create(fresh.values(), ignore_conflicts=True)
+    apply_reports(lease.id, reports, now)
+    live.announce_runs(ids, {run_id(lease.id, report.nonce): report.points for report in reports})
+
+
+def _start_of(report: RunReport, now: datetime) -> datetime:
+    # The worker's clock may be wrong; the age of its newest point is not.
+    age = min(report.points[-1][0], 86_400.0) if report.points else 0.0
+    return now - timedelta(seconds=age)
+
+
+def _end_runs(leases: Sequence[UUID], state: RunState, now: datetime) -> None:
+    runs = Run.objects.filter(lease_id__in=leases, state__in=ACTIVE_RUN_STATES)
+    ids = list(runs.values_list("id", flat=True))
+    Run.objects.filter(id__in=ids).update(state=state, updated_at=now)
+    live.announce_runs(ids)
