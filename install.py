@@ -9,8 +9,8 @@ import sys
 
 if sys.version_info[:2] != (3, 11):
     sys.exit(
-        f"install: Coin.AI is pinned to Python 3.11 and this is {sys.version.split()[0]}: install 3.11 (Debian:"
-        " apt install python3.11 python3.11-venv) or say where it is: make run PYTHON=/usr/bin/python3.11"
+        f"install: Coin.AI is pinned to Python 3.11 and this is {sys.version.split()[0]}: install 3.11"
+        " (Debian: apt install python3.11 python3.11-venv) or name it: make run PYTHON=/usr/bin/python3.11"
     )
 
 import errno
@@ -113,7 +113,7 @@ def make_environment(uv: str | None) -> None:
     say("making the virtual environment in .venv")
     shutil.rmtree(VENV, ignore_errors=True)
     if uv:
-        command = [uv, "venv", "-q", "--python", sys.executable, str(VENV)]
+        command = [uv, "venv", "-q", "--seed", "--python", sys.executable, str(VENV)]
     else:
         command = [sys.executable, "-m", "venv", str(VENV)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,0 +1,94 @@
+"""The exact commands of the system, and what each is told through its environment."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from supervisor.child import Program
+from supervisor.configuration import Configuration
+from supervisor.leash import leashed
+
+# What a worker needs no key to: it may run on a machine that must not reach the database.
+HIDDEN_FROM_WORKERS = ("DATABASE_URL", "COINAI_SECRET_KEY")
+CELERY = ("--without-gossip", "--without-mingle", "--prefetch-multiplier", "1", "--loglevel", "INFO")
+# Training takes every core it gets; the pages stay quick when it steps back.
+POLITE = ("nice", "-n", "10")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the servers are, and the mark that everything of this run carries."""
+
+    database_url: str
+    broker_url: str
+    mark: Mapping[str, str] = field(default_factory=dict)
+
+
+def site_environment(configuration: Configuration, addresses: Addresses) -> dict[str, str]:
+    """The environment of the programs that load the site's settings."""
+    return {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "coinai_web.settings",
+        "DATABASE_URL": addresses.database_url,
+        "BROKER_URL": addresses.broker_url,
+        "COINAI_HOME": str(configuration.home),
+        "COINAI_NETWORK": configuration.network,
+        "COINAI_PORT": str(configuration.port),
+        "COINAI_SITE_URL": os.environ.get("COINAI_SITE_URL", "") or configuration.site_url,
+        **addresses.mark,
+    }
+
+
+def worker_environment(configuration: Configuration, addresses: Addresses) -> dict[str, str]:
+    """The environment of the workers: the broker and the site's address, never the database."""
+    environment = site_environment(configuration, addresses)
+    environment.setdefault("COINAI_CACHE", str(configuration.home / "worker-cache"))
+    for name in (*HIDDEN_FROM_WORKERS, "DJANGO_SETTINGS_MODULE"):
+        environment.pop(name, None)
+    return environment
+
+
+def _python(*arguments: str, prefix: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return tuple(leashed([*prefix, sys.executable, *arguments], signal=signal.SIGTERM))
+
+
+def _celery(application: str, queue: str, processes: int) -> tuple[str, ...]:
+    return (
+        *("-m", "celery", "-A", application, "worker", "-Q", queue, "-c", str(processes)),
+        *("-n", f"{queue}@%h", *CELERY),
+    )
+
+
+def build_steps(configuration: Configuration, addresses: Addresses) -> list[Program]:
+    """What runs once, in order, before the system starts."""
+    environment = site_environment(configuration, addresses)
+    return [
+        Program("migrate", _python("manage.py", "migrate", "--no-input", "-v", "1"), environment, once=True),
+        Program("init_chain", _python("manage.py", "init_chain"), environment, once=True),
+    ]
+
+
+def build_programs(configuration: Configuration, addresses: Addresses) -> list[Program]:
+    """What runs until the end."""
+    site = site_environment(configuration, addresses)
+    worker = worker_environment(configuration, addresses)
+    web = (
+        *("-m", "uvicorn", "coinai_web.asgi:application", "--host", configuration.host),
+        *("--port", str(configuration.port), "--lifespan", "off", "--no-access-log"),
+        *("--timeout-graceful-shutdown", "3"),
+    )
+    broker = ("valkey",)
+    programs = [
+        Program("web", _python(*web), site),
+        Program("node", _python("manage.py", "node"), site),
+        Program("coordinator", _python("manage.py", "coordinator"), site),
+        Program("site-tasks", _python(*_celery("coinai_web", "site", 1)), site, dies_with=broker),
+        Program("verifier", _python(*_celery("workers", "verification", 1)), worker, dies_with=broker),
+    ]
+    if configuration.workers:
+        mining = _python(*_celery("workers", "mining", configuration.workers), prefix=POLITE)
+        programs.append(Program("miner", mining, worker, dies_with=broker))
+    return programs
