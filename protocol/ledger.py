@@ -293,7 +293,7 @@ class _Draft:
         return [(key, value) for key, value in found if value is not None]
 
     def put(self, key: str, value: Entry | None) -> None:
-        """Set an entry; None, or a value of nothing but zeros, removes it."""
+        """Set an entry; None, or a value of nothing but zeros and empty texts, removes it."""
         self.get(key)  # remembers what was there before
         if value is not None and any(type(part) is int and part > MAX_INTEGER for part in value.values()):
             raise AmountOverflow(key)
@@ -337,7 +337,7 @@ _NO_ACCOUNT: Final[Mapping[str, JsonValue]] = {"balance": 0, "sequence": 0}
 
 
 def _is_default(value: Entry) -> bool:
-    return all(type(part) is int and part == 0 for part in value.values())
+    return not any(value.values())
 
 
 def _integer(value: Entry, field: str) -> int:
