@@ -119,8 +119,8 @@ class SelfTestCase:
 
 
 # Text, input shape, largest weight, smallest and largest shift. Together: every kind of layer and activation,
-# even kernels, kernels larger than the picture, odd edges, negative shifts, and sums close to what float32 and
-# 32 bits hold (1030 · 127 · 128 is just below 2^24, 1056 of them just above, 131000 just below 2^31).
+# even kernels, kernels larger than the picture, odd edges, negative shifts, and sums close to what float32
+# and 32 bits hold (1030 · 127 · 128 is just below 2^24, 1056 of them just above, 131000 just below 2^31).
 _SELF_TEST: tuple[tuple[str, tuple[int, int, int], int, int, int], ...] = (
     ("conv 3 3 relu pool max conv 4 2 tanh flatten fc 5 sigmoid", (2, 7, 6), 40, 4, 9),
     ("residual 4 tanh pool avg separable 5 3 relu gap fc 6 tanh", (3, 5, 7), 60, 3, 8),

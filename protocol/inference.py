@@ -1,7 +1,7 @@
 """Exact inference with NumPy: the fast path (docs/protocol.md §6.3).
 
-It multiplies matrices in floating point, but never rounds: every product and partial sum is an integer times a
-fixed power of two, at most 2^24 of them in float32 and 2^53 in float64 (checked for each layer from the
+It multiplies matrices in floating point, but never rounds: every product and partial sum is an integer times
+a fixed power of two, at most 2^24 of them in float32 and 2^53 in float64 (checked for each layer from the
 model's weights), so that every order of summation gives the same numbers. On the machine where it runs,
 ``protocol.evaluation.self_test`` compares it with plain integers.
 """
@@ -47,7 +47,7 @@ def _activate(sums: Floats, activation: str) -> Floats:
 class _Folded:
     """The weights of a tensor with the requantisation folded in: floor(weight · x + bias) is z.
 
-    weight = w · 2^-shift, bias = (b + 2^(shift − 1)) · 2^-shift: exact, powers of two only change the exponent.
+    weight = w · 2^-shift, bias = (b + 2^(shift − 1)) · 2^-shift: exact, since only exponents change.
     """
 
     weight: Floats
@@ -84,8 +84,8 @@ def _crop(weight: Floats, height: int, width: int) -> tuple[Floats, tuple[int, i
 class _Convolution:
     """A convolution on values of the layout [C, H, W, N].
 
-    With the examples innermost, each row of the matrix of neighbourhoods is copied in long runs, and the product
-    is the output's layout already. The output is made in stripes of rows that stay in the cache.
+    With the examples innermost, each row of the matrix of neighbourhoods is copied in long runs, and the
+    product is the output's layout already. The output is made in stripes of rows that stay in the cache.
     """
 
     def __init__(
@@ -185,7 +185,8 @@ def _pool_avg(values: Floats) -> Floats:
 
 
 def _flatten(values: Floats) -> Floats:
-    return values.reshape(-1, 1, 1, values.shape[3])
+    flat: Floats = values.reshape(-1, 1, 1, values.shape[3])
+    return flat
 
 
 def _average(values: Floats) -> Floats:
@@ -194,7 +195,8 @@ def _average(values: Floats) -> Floats:
     s = (count - 1).bit_length()
     sums = values.sum(axis=(1, 2), dtype=np.float64).astype(np.int64)
     sums += 1 << (s - 1) if count > 1 else 0
-    return (sums >> s).astype(np.float32).reshape(len(sums), 1, 1, -1)
+    averages: Floats = (sums >> s).astype(np.float32)
+    return averages.reshape(len(sums), 1, 1, -1)
 
 
 class FastNetwork:
