@@ -1,0 +1,97 @@
+"""How pages show numbers, times, identifiers, icons and networks."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.common import formats
+from apps.common.glyph import describe_layer, render_glyph
+
+register = template.Library()
+
+register.filter("grouped", formats.group_digits)
+register.filter("si", formats.format_si)
+register.filter("percent", formats.format_percent)
+register.filter("bytes", formats.format_bytes)
+register.filter("duration", formats.format_duration)
+register.filter("clock", formats.format_clock)
+register.filter("shorten", formats.shorten)
+register.filter("describe_layer", describe_layer)
+
+ICONS = "vendor/tabler-icons-3.51.0/sprite.svg"
+
+
+@register.filter
+def needed_error(quality: int) -> str:
+    """A quality or threshold in millibits as the error that it stands for."""
+    return formats.format_percent(formats.compute_error_of(quality))
+
+
+@register.filter
+def bits(millibits: int) -> str:
+    """Millibits as bits: ``3.732``."""
+    return f"{millibits / 1000:.3f}"
+
+
+@register.simple_tag
+def coins(amount: int) -> SafeString:
+    """An amount of base units with its unit."""
+    text = formats.format_coins(amount)
+    return format_html('<span class="num">{}</span><span class="unit">CAI</span>', text)
+
+
+@register.simple_tag
+def since(unix: int) -> SafeString:
+    """A moment as time ago, kept right by script, with the exact time in its title."""
+    exact = formats.format_exact_time(unix)
+    return format_html(
+        '<time datetime="{}" data-unix="{}" title="{}">{}</time>',
+        exact.replace(" UTC", "Z").replace(" ", "T"),
+        unix,
+        exact,
+        formats.format_ago(time.time() - unix),
+    )
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """An icon of the sprite; it says nothing to screen readers, so a word stands beside it."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        extra,
+        static(ICONS),
+        name,
+    )
+
+
+@register.simple_tag
+def glyph(layers: Sequence[Mapping[str, Any]], named: bool = True) -> SafeString:
+    """The drawing of a network."""
+    return render_glyph(layers, is_named=named)
+
+
+@register.inclusion_tag("components/hash.html")
+def hash_link(text: str, url: str = "", full: bool = False, what: str = "hash") -> dict[str, Any]:
+    """An identifier, shortened unless ``full``, linked when ``url`` is given, with a button to copy it."""
+    return {"text": text, "url": url, "full": full, "what": what}
+
+
+STATES = {
+    "final": ("accepted", "circle-check"),
+    "accepted": ("accepted", "circle-check"),
+    "waiting": ("waiting", "hourglass"),
+    "refused": ("refused", "circle-x"),
+    "stale": ("stale", "git-fork"),
+}
+
+
+@register.inclusion_tag("components/state.html")
+def state(kind: str, words: str) -> dict[str, str]:
+    """A state with its colour, its sign and its word; ``kind`` is accepted, waiting, refused or stale."""
+    colour, sign = STATES[kind]
+    return {"colour": colour, "sign": sign, "words": words}

@@ -1,0 +1,39 @@
+"""How pages reach what they show: one helper an object kind, and errors that become pages."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from apps.chain.api import Block, get_block, get_block_at
+from apps.common.errors import NotFound, get_status
+from protocol.errors import ProtocolError
+
+Arguments = ParamSpec("Arguments")
+View = Callable[Concatenate[HttpRequest, Arguments], HttpResponse]
+
+
+def explains_errors(view: View[Arguments]) -> View[Arguments]:
+    """A view whose protocol errors become a page that says what is wrong, with the error's status."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except ProtocolError as error:
+            status = get_status(error)
+            name = f"{status}.html" if status in (400, 403, 404, 500) else "503.html"
+            return render(request, name, {"error": error, "status": status}, status=status)
+
+    return wrapped
+
+
+def find_block(name: str) -> Block:
+    """The block of a hash, or of a height in the best chain. Raises NotFound."""
+    if name.isdecimal() and len(name) < 16:
+        return get_block_at(int(name))
+    if len(name) != 64:
+        raise NotFound("block of this hash or height")
+    return get_block(name.lower())

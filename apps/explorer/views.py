@@ -1,0 +1,191 @@
+"""The pages of the explorer, and the fragments that they fetch. All are reads."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from apps.chain import api as chain
+from apps.common.errors import BadParameter, NotFound
+from apps.common.glyph import render_glyph
+from apps.common.http import bytes_response
+from apps.explorer import selectors
+from apps.explorer.access import explains_errors, find_block
+from apps.explorer.examples import has_pictures, plan_sheet, render_examples
+from protocol.architecture import layers_to_json, parse_architecture
+from protocol.crypto import parse_address
+
+PAGE_BLOCKS = 25
+PAGE_HISTORY = 25
+MOST_LAYER_TEXT = 4000
+
+
+@require_safe
+@never_cache
+@explains_errors
+def home(request: HttpRequest) -> HttpResponse:
+    """The live page: the round, the trainings, the problem, the last blocks."""
+    view = chain.get_round()
+    problem = chain.get_problem(view.problem)
+    training = selectors.read_topic("training")
+    best = selectors.read_topic("pool_best")
+    runs = training.get("runs", [])
+    context = {
+        "round": view,
+        "seconds_left": view.ends - view.now,
+        "since": view.now - view.parent.timestamp,
+        "next_threshold": max(view.floor, view.threshold - view.fall),
+        "best": best,
+        "runs": runs[:6],
+        "active": sum(run["state"] in ("training", "scoring") for run in runs),
+        "problem": problem,
+        "problem_id": view.problem,
+        "shape": ",".join(map(str, problem.shape)),
+        "classes": problem.classes,
+        "metric": selectors.METRICS[problem.metric],
+        "has_pictures": has_pictures(problem),
+        "is_ink": problem.shape[0] == 1,
+        "sheet": plan_sheet(problem),
+        "blocks": selectors.list_last_blocks(),
+        "numbers": selectors.get_numbers(),
+        "first": {"round": chain.round_to_json(view), "training": training, "pool_best": best},
+    }
+    return render(request, "explorer/home.html", context)
+
+
+@require_safe
+@explains_errors
+def block_list(request: HttpRequest) -> HttpResponse:
+    """The best chain, newest first, page by page; htmx asks for the rows alone."""
+    before = _read_number(request, "before")
+    rows = chain.list_blocks(before=before, limit=PAGE_BLOCKS + 1)
+    context = {
+        "blocks": [chain.block_summary(block) for block in rows[:PAGE_BLOCKS]],
+        "older": rows[PAGE_BLOCKS - 1].height if len(rows) > PAGE_BLOCKS else None,
+        "before": before,
+    }
+    is_partial = request.headers.get("HX-Request") == "true"
+    return render(request, f"explorer/{'block_rows' if is_partial else 'block_list'}.html", context)
+
+
+@require_safe
+@explains_errors
+def block_detail(request: HttpRequest, name: str) -> HttpResponse:
+    """One block: what it is, whether it is final, how it came about, its raw data."""
+    block = find_block(name)
+    if name != block.hash:
+        return redirect("explorer:block_detail", name=block.hash)
+    detail = chain.block_detail(block)
+    parent = chain.get_block(block.previous) if block.height else None
+    runs = selectors.list_contest_runs(block) if parent else []
+    context = {
+        "block": block,
+        "detail": detail,
+        "standing": selectors.get_standing(block, detail["confirmations"]),
+        "problem": chain.get_problem(block.problem),
+        "origin": selectors.get_origin(block),
+        "parent": parent,
+        "siblings": [one for one in chain.list_children(block.previous) if one.hash != block.hash]
+        if parent
+        else [],
+        "children": [chain.get_block(child) for child in detail["children"]],
+        "winner": next((run for run in runs if run["won"]), None),
+        "contest_seconds": block.timestamp - parent.timestamp if parent else 0,
+        "contest": selectors.get_contest(block, parent, runs) if parent else None,
+        "transactions": chain.list_transactions(block.hash),
+    }
+    return render(request, "explorer/block_detail.html", context)
+
+
+@require_safe
+@explains_errors
+def transaction_detail(request: HttpRequest, txid: str) -> HttpResponse:
+    """One transaction: what it does, where it stands."""
+    row = chain.get_transaction(txid)
+    json = chain.transaction_json(row)
+    outputs = json["transaction"]["body"].get("outputs", [])
+    context = {"row": row, "json": json, "outputs": outputs, "first_seen": int(json["first_seen"])}
+    return render(request, "explorer/transaction_detail.html", context)
+
+
+@require_safe
+@explains_errors
+def address_detail(request: HttpRequest, address: str) -> HttpResponse:
+    """One address: what it has, what it mined, its history."""
+    parse_address(address)
+    before = _read_position(request)
+    history = chain.list_address_transactions(address, before=before, limit=PAGE_HISTORY + 1)
+    last = history[PAGE_HISTORY - 1] if len(history) > PAGE_HISTORY else None
+    context = {
+        "view": chain.get_address(address),
+        "history": history[:PAGE_HISTORY],
+        "older": f"{last.height}-{last.position}" if last else None,
+        "blocks": [chain.block_summary(block) for block in chain.list_blocks_of(address, limit=8)],
+    }
+    return render(request, "explorer/address_detail.html", context)
+
+
+@require_safe
+@explains_errors
+def block_tile(request: HttpRequest, name: str) -> HttpResponse:
+    """A block as a tile, for a live page that hears of it."""
+    block = find_block(name)
+    return render(request, "components/block_tile.html", {"block": chain.block_summary(block)})
+
+
+@require_safe
+@never_cache
+@explains_errors
+def numbers(request: HttpRequest) -> HttpResponse:
+    """The figures of the chain, for a live page."""
+    return render(request, "components/numbers.html", {"numbers": selectors.get_numbers()})
+
+
+@require_safe
+@explains_errors
+def glyph(request: HttpRequest) -> HttpResponse:
+    """The drawing of a network given as text: a pure function of the address, so it may be kept for ever."""
+    text = request.GET.get("text", "")
+    if len(text) > MOST_LAYER_TEXT:
+        raise BadParameter("text", f"a network in at most {MOST_LAYER_TEXT} characters")
+    architecture = parse_architecture(text, _read_shape(request), _read_number(request, "classes") or 10)
+    drawing = render_glyph(layers_to_json(architecture), is_named=False)
+    return bytes_response(request, drawing.encode(), content_type="image/svg+xml", immutable=True)
+
+
+@require_safe
+@explains_errors
+def examples(request: HttpRequest, problem_id: str) -> HttpResponse:
+    """A sheet of a problem's examples as PNG, named by a hash and so immutable."""
+    if not has_pictures(chain.get_problem(problem_id)):
+        raise NotFound("picture of this problem: its examples are not pictures")
+    return bytes_response(request, render_examples(problem_id), content_type="image/png", immutable=True)
+
+
+def _read_number(request: HttpRequest, name: str) -> int | None:
+    text = request.GET.get(name, "")
+    if text == "":
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise BadParameter(name, "a whole number")
+    return int(text)
+
+
+def _read_shape(request: HttpRequest) -> tuple[int, int, int]:
+    parts = request.GET.get("shape", "").split(",")
+    if len(parts) != 3 or not all(
+        part.isascii() and part.isdecimal() and 0 < len(part) < 6 for part in parts
+    ):
+        raise BadParameter("shape", "channels,height,width")
+    channels, height, width = map(int, parts)
+    return channels, height, width
+
+
+def _read_position(request: HttpRequest) -> tuple[int, int] | None:
+    text = request.GET.get("before", "")
+    if text == "":
+        return None
+    parts = text.split("-")
+    if len(parts) != 2 or not all(part.isascii() and part.isdecimal() and len(part) < 16 for part in parts):
+        raise BadParameter("before", "height-position")
+    return int(parts[0]), int(parts[1])

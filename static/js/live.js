@@ -1,0 +1,128 @@
+// The live connection: topics with a snapshot, then numbered deltas. A gap in the numbers, a lost connection, a laptop
+// that wakes up: each ends in asking for a fresh snapshot, so a page that stays open shows the truth without a reload.
+
+const SILENCE = 45000; // the server speaks at least every 20 seconds
+const LONGEST_PAUSE = 15000;
+
+class Live extends EventTarget {
+  #topics = new Map(); // name -> {sequence, handlers}
+  #socket = null;
+  #failures = 0;
+  #timer = null;
+  #offset = 0;
+  state = "connecting";
+  lastMessage = null;
+
+  constructor() {
+    super();
+    document.addEventListener("visibilitychange", () => document.hidden || this.#wake());
+    addEventListener("online", () => this.#wake());
+    addEventListener("pageshow", (event) => event.persisted && this.#wake());
+    setInterval(() => this.#watch(), 5000);
+  }
+
+  /** Call `snapshot` with the whole state of the topic (again after each gap) and `delta` with each change. */
+  subscribe(topic, { snapshot, delta }) {
+    const known = this.#topics.get(topic);
+    if (known) {
+      known.handlers.push({ snapshot, delta });
+    } else {
+      this.#topics.set(topic, { sequence: null, handlers: [{ snapshot, delta }] });
+    }
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#ask([topic]);
+    else if (!this.#socket && !this.#timer) this.#timer = setTimeout(() => this.#connect(), 0);
+  }
+
+  /** Unix time in seconds as the server has it. */
+  now() {
+    return Date.now() / 1000 + this.#offset;
+  }
+
+  /** The server says what time it is. */
+  setTime(unix) {
+    const offset = unix - Date.now() / 1000;
+    if (Math.abs(offset - this.#offset) > 0.5) this.#offset = offset;
+  }
+
+  #connect() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}/ws/live/`);
+    this.#socket = socket;
+    socket.onopen = () => this.#ask([...this.#topics.keys()]);
+    socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
+    socket.onclose = () => this.#lost(socket);
+  }
+
+  #ask(topics) {
+    for (const topic of topics) this.#topics.get(topic).sequence = null;
+    this.#socket.send(JSON.stringify({ subscribe: topics }));
+  }
+
+  #receive(message) {
+    this.lastMessage = Date.now();
+    this.#failures = 0;
+    if (typeof message.time === "number") this.setTime(message.time);
+    const topic = this.#topics.get(message.topic);
+    if (topic && message.error) {
+      topic.sequence = 0; // the server has no such topic: nothing to wait for
+    } else if (topic && "snapshot" in message) {
+      topic.sequence = message.sequence;
+      for (const handler of topic.handlers) handler.snapshot(message.snapshot);
+    } else if (topic && "delta" in message && topic.sequence !== null) {
+      if (message.sequence > topic.sequence + 1) {
+        this.#ask([message.topic]);
+        this.#say("behind");
+        return;
+      }
+      if (message.sequence === topic.sequence + 1) {
+        topic.sequence = message.sequence;
+        for (const handler of topic.handlers) handler.delta(message.delta);
+      }
+    }
+    this.#say("live");
+  }
+
+  #lost(socket) {
+    if (socket !== this.#socket) return;
+    this.#socket = null;
+    this.#say("reconnecting");
+    const pause = Math.min(LONGEST_PAUSE, 500 * 2 ** this.#failures) * (0.75 + Math.random() / 2);
+    this.#failures += 1;
+    this.#timer = setTimeout(() => this.#connect(), pause);
+  }
+
+  #restart() {
+    const old = this.#socket;
+    this.#socket = null;
+    old?.close();
+    this.#connect();
+  }
+
+  #wake() {
+    if (!this.#topics.size) return;
+    if (this.#socket?.readyState === WebSocket.OPEN && Date.now() - this.lastMessage < SILENCE) {
+      this.#ask([...this.#topics.keys()]);
+    } else if (this.#socket?.readyState !== WebSocket.CONNECTING) {
+      this.#restart();
+    }
+  }
+
+  #watch() {
+    if (!this.#socket || this.lastMessage === null || document.hidden) return;
+    if (Date.now() - this.lastMessage > SILENCE) {
+      this.#say("reconnecting");
+      this.lastMessage = Date.now();
+      this.#restart();
+    }
+  }
+
+  #say(state) {
+    if (state === "live" && [...this.#topics.values()].some((topic) => topic.sequence === null)) return;
+    this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+}
+
+export const live = new Live();
