@@ -14,10 +14,12 @@ def list_active_runs() -> list[dict[str, Any]]:
     return [live.run_to_json(run) for run in selectors.list_active_runs()]
 
 
-def list_runs_for_block(block_hash: str) -> list[dict[str, Any]]:
-    """The pool's trainings in the contest for the block's place, lowest error first, without curves."""
-    runs = selectors.list_runs_for_block(block_hash).defer("curve")
-    return [live.run_to_json(run, with_curve=False) for run in runs]
+def list_runs_for_block(block_hash: str, *, with_curves: bool = False) -> list[dict[str, Any]]:
+    """The pool's trainings in the contest for the block's place, lowest error first."""
+    runs = selectors.list_runs_for_block(block_hash)
+    if not with_curves:
+        runs = runs.defer("curve")
+    return [live.run_to_json(run, with_curve=with_curves) for run in runs]
 
 
 def get_winning_run(block_hash: str) -> dict[str, Any] | None:
