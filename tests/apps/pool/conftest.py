@@ -1,0 +1,24 @@
+"""Every test of the pool has a database and a chain that began just now."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apps.pool import world
+
+
+@pytest.fixture
+def start(transactional_db: None, settings: Any, tmp_path: Path) -> int:
+    """The chain; its value is the unix second at which round 0 of block 1 began."""
+    return world.begin_chain(settings, tmp_path)
+
+
+@pytest.fixture
+def pool(settings: Any) -> Any:
+    """Sets numbers of the pool: `pool(lease_seconds=0.1)`."""
+
+    def change(**numbers: Any) -> None:
+        settings.COINAI_POOL = {**getattr(settings, "COINAI_POOL", {}), **numbers}
+
+    return change
