@@ -1,0 +1,52 @@
+"""The Celery application of the workers: ``celery -A workers worker -Q mining`` (or ``-Q verification``).
+
+JSON only. No result backend for mining: the site's database is the truth, and a lease that is not answered
+goes to somebody else. A verification answers through the broker, and its answer is worthless after a minute.
+"""
+
+import logging
+import os
+
+from celery import Celery
+from celery.signals import worker_process_init, worker_process_shutdown
+
+from workers import runtime
+
+BROKER_URL = os.environ.get("BROKER_URL", "redis://127.0.0.1:6379/0")
+RESULT_SECONDS = 60
+
+app = Celery("workers", broker=BROKER_URL, backend=BROKER_URL, include=["workers.tasks"])
+app.conf.update(
+    task_serializer="json",
+    result_serializer="json",
+    accept_content=["json"],
+    result_expires=RESULT_SECONDS,
+    task_routes={"workers.mine": {"queue": "mining"}, "workers.score": {"queue": "verification"}},
+    task_acks_late=False,  # a lease that a worker dropped is handed out again by the pool, not by the broker
+    worker_prefetch_multiplier=1,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+    # Importing torch in a fresh process can take longer than the 4 s after which Celery would kill it.
+    worker_proc_alive_timeout=120.0,
+    # redis-py: without these a broker that was killed is noticed only by the next message, which may never
+    # come.
+    broker_transport_options={"socket_keepalive": True, "health_check_interval": 10},
+)
+log = logging.getLogger(__name__)
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def warm_up(**_: object) -> None:
+    """Have what this process's queue needs ready before the first message: torch takes seconds to import."""
+    queues = set(app.amqp.queues.consume_from)
+    if "mining" in queues:
+        runtime.get_trainer().start()
+    if "verification" in queues:
+        runtime.prepare_scoring()
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def wind_down(**_: object) -> None:
+    """Leave no training child behind."""
+    runtime.get_trainer().stop()
