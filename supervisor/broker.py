@@ -62,7 +62,9 @@ class Broker:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         network = ["--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"]
         storage = ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
-        return leashed([self.server, *network, *storage, "--daemonize", "no"], signal=signal)
+        return leashed(
+            [self.server, *network, *storage, "--daemonize", "no", "--loglevel", "warning"], signal=signal
+        )
 
     def is_ready(self) -> bool:
         """Whether the server answers a PING."""

@@ -6,6 +6,7 @@ open that socket is trusted, so there is no password to keep.
 
 import importlib.util
 import shutil
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from supervisor.errors import SetupError
 ROLE = "coinai"
 DATABASE = "coinai"
 SOCKET_NAME = ".s.PGSQL.5432"
+STATUS_LINE = 7  # of postmaster.pid, counted from 0
 # For tests only: nothing there has to outlive a power cut.
 NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_size=256MB")
 # Signals that the postmaster understands: fast shutdown (ends sessions, writes all), immediate shutdown.
@@ -66,6 +68,7 @@ class Postgres:
             "listen_addresses=",
             f"unix_socket_directories={self.sockets}",
             "unix_socket_permissions=0700",
+            "log_checkpoints=off",
             "jit=off",  # queries are small; compiling them costs more than it brings
             *self.options,
         )
@@ -74,11 +77,18 @@ class Postgres:
         return self.account.command([server, "-D", str(self.data), *arguments], signal=signal)
 
     def is_ready(self) -> bool:
-        """Whether the server accepts connections."""
-        if not (self.sockets / SOCKET_NAME).exists():
+        """Whether the server accepts connections: its socket is served, and its own record says so.
+
+        A connection alone would not do: it is refused, and that logged, while the server still starts.
+        """
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(1)
+                connection.connect(str(self.sockets / SOCKET_NAME))
+            record = (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
             return False
-        probe = [str(self.binaries / "pg_isready"), "-q", "-t", "1", "-h", str(self.sockets), "-U", ROLE]
-        return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+        return len(record) > STATUS_LINE and record[STATUS_LINE].strip() == "ready"
 
     def initialise(self) -> bool:
         """Makes the data folder with an empty database; False when it is there already.

@@ -75,7 +75,7 @@ class Watch:
             self.records.add(Recorded(program.name, child.process, int(program.stop_signal), program.server))
 
     def run_step(self, program: Program) -> int:
-        """Runs a program (one that is marked `once`) to its end; returns its status. Raises EndRequestedError."""
+        """Runs a program that is marked `once` to its end; returns its status. Raises EndRequestedError."""
         child = Child(program)
         self.children[program.name] = child
         self._start(child)
