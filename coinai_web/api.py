@@ -13,7 +13,9 @@ from protocol.errors import ProtocolError
 api = NinjaAPI(
     title="Coin.AI",
     version="1",
-    description="A blockchain whose mining trains neural networks. Errors are RFC 9457 problems with a stable code.",
+    description=(
+        "A blockchain whose mining trains neural networks. Errors are RFC 9457 problems with a stable code."
+    ),
     openapi_url="/schema",
     docs_url="/docs",
 )
@@ -23,13 +25,13 @@ api.add_router("/v1", explorer_router)
 
 
 @api.exception_handler(ProtocolError)
-def refuse(request: HttpRequest, error: ProtocolError) -> HttpResponse:
+def refuse(_request: HttpRequest, error: ProtocolError) -> HttpResponse:
     """Every coded error becomes a problem document."""
     return problem_response(error)
 
 
 @api.exception_handler(ValidationError)
-def refuse_parameters(request: HttpRequest, error: ValidationError) -> HttpResponse:
+def refuse_parameters(_request: HttpRequest, error: ValidationError) -> HttpResponse:
     """A request that is not as the schema says: names the first part that is wrong."""
     first = error.errors[0] if error.errors else {"loc": ("request",), "msg": "is not valid"}
     where = ".".join(str(part) for part in first["loc"])
@@ -37,12 +39,12 @@ def refuse_parameters(request: HttpRequest, error: ValidationError) -> HttpRespo
 
 
 @api.exception_handler(Http404)
-def refuse_address(request: HttpRequest, error: Http404) -> HttpResponse:
+def refuse_address(_request: HttpRequest, _error: Http404) -> HttpResponse:
     """Nothing has this address."""
     return problem_response(NotFound("thing of this address"))
 
 
 @api.exception_handler(HttpError)
-def refuse_request(request: HttpRequest, error: HttpError) -> HttpResponse:
+def refuse_request(_request: HttpRequest, error: HttpError) -> HttpResponse:
     """What django-ninja itself refuses, such as a body that is not JSON."""
     return problem_response(BadRequest(str(error)))

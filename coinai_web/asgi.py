@@ -3,7 +3,9 @@
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "coinai_web.settings")
-os.environ.setdefault("COINAI_DB_POOL", "1")  # this process has many threads: they share a pool of connections
+os.environ.setdefault(
+    "COINAI_DB_POOL", "1"
+)  # this process has many threads: they share a pool of connections
 
 from coinai_web.wsgi import application as wsgi_application  # noqa: I001  sets Django up, so it comes first
 

@@ -1,4 +1,6 @@
-"""The site's Celery application: sends mining leases and scores by name, runs the site's own tasks. No torch here."""
+"""The site's Celery application: sends mining leases and scores by name, runs the site's own tasks. No
+torch here.
+"""
 
 import os
 

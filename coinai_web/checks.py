@@ -15,7 +15,7 @@ LEAST_PSYCOPG = (3, 2)
 
 
 @register()
-def check_psycopg(**kwargs: Any) -> Sequence[CheckMessage]:
+def check_psycopg(**_kwargs: Any) -> Sequence[CheckMessage]:
     """psycopg is 3.2 or newer: LISTEN with a time-out, and the pool, need it."""
     version = tuple(int(part) for part in psycopg.__version__.split(".")[:2])
     if version >= LEAST_PSYCOPG:
@@ -30,7 +30,7 @@ def check_psycopg(**kwargs: Any) -> Sequence[CheckMessage]:
 
 
 @register()
-def check_home(**kwargs: Any) -> Sequence[CheckMessage]:
+def check_home(**_kwargs: Any) -> Sequence[CheckMessage]:
     """COINAI_HOME exists and can be written to, by really writing."""
     home = settings.COINAI_HOME
     try:
@@ -41,14 +41,14 @@ def check_home(**kwargs: Any) -> Sequence[CheckMessage]:
         return [
             Error(
                 f"COINAI_HOME ({home}) cannot be written to: {error.strerror}.",
-                hint=f"Give user {os.getuid()} the right to write there, free some space, or set COINAI_HOME.",
+                hint=f"Let user {os.getuid()} write there, free some space, or set COINAI_HOME.",
                 id="coinai.E002",
             )
         ]
 
 
 @register()
-def check_broker(**kwargs: Any) -> Sequence[CheckMessage]:
+def check_broker(**_kwargs: Any) -> Sequence[CheckMessage]:
     """The broker answers. Only a warning: migrations and reads work without it."""
     try:
         with kombu.Connection(settings.BROKER_URL, connect_timeout=1) as connection:
@@ -65,7 +65,7 @@ def check_broker(**kwargs: Any) -> Sequence[CheckMessage]:
 
 
 @register(deploy=True)
-def check_production(**kwargs: Any) -> Sequence[CheckMessage]:
+def check_production(**_kwargs: Any) -> Sequence[CheckMessage]:
     """A public site has hashed static files and no debug pages."""
     messages: list[CheckMessage] = []
     if settings.DEBUG:

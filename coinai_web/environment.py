@@ -1,4 +1,6 @@
-"""Readers of environment variables that say what is wrong and what to do, instead of starting half configured."""
+"""Readers of environment variables that say what is wrong and what to do, instead of starting half
+configured.
+"""
 
 import os
 import secrets
@@ -59,7 +61,8 @@ def read_list(name: str, default: list[str]) -> list[str]:
 def read_database(name: str, *, pooled: bool) -> dict[str, Any]:
     """The variable as Django's database settings; it holds any URI that libpq understands, sockets included.
 
-    ``pooled`` asks for Django's connection pool: right in the many-threaded web process, wrong in processes that fork.
+    ``pooled`` asks for Django's connection pool: right in the many-threaded web process, wrong in processes
+    that fork.
     """
     url = read_text(name)
     try:
@@ -71,7 +74,9 @@ def read_database(name: str, *, pooled: bool) -> dict[str, Any]:
     if not parts.get("dbname"):
         raise ImproperlyConfigured(f"{name} names no database. Example: postgresql://user@host:5432/coinai")
     options: dict[str, Any] = {
-        key: value for key, value in parts.items() if key not in {"dbname", "user", "password", "host", "port"}
+        key: value
+        for key, value in parts.items()
+        if key not in {"dbname", "user", "password", "host", "port"}
     }
     options.setdefault("connect_timeout", 5)
     if pooled:
@@ -91,7 +96,9 @@ def read_database(name: str, *, pooled: bool) -> dict[str, Any]:
 
 
 def read_channel_url(name: str, broker: str) -> str:
-    """The address of the channel layer in the form of redis-py; by default the broker, translated from Celery's form."""
+    """The address of the channel layer in the form of redis-py; by default the broker, translated from
+    Celery's form.
+    """
     url = env.str(name, default="") or broker
     parts = urlsplit(url)
     if parts.scheme == "redis+socket":
@@ -106,7 +113,9 @@ def read_channel_url(name: str, broker: str) -> str:
 
 
 def read_secret_key(name: str, path: Path) -> str:
-    """The variable, else the key in the file, made on first need with mode 0600 and safe against two first starts."""
+    """The variable, else the key in the file, made on first need with mode 0600 and safe against two
+    first starts.
+    """
     key = env.str(name, default="")
     if key:
         return str(key)
@@ -117,7 +126,8 @@ def read_secret_key(name: str, path: Path) -> str:
         return path.read_text(encoding="ascii").strip()
     except OSError as error:
         raise ImproperlyConfigured(
-            f"The secret key in {path} cannot be made or read ({error.strerror}). Make COINAI_HOME writable or set {name}."
+            f"The secret key in {path} cannot be made or read ({error.strerror}). "
+            f"Make COINAI_HOME writable or set {name}."
         ) from error
 
 

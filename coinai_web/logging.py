@@ -1,4 +1,4 @@
-"""structlog and the standard library's logging behind one renderer: lines for people, or JSON for machines."""
+"""structlog and the standard library's logging behind one renderer: lines, or JSON."""
 
 import sys
 from typing import Any
@@ -43,7 +43,11 @@ def build_logging(*, level: str, as_json: bool) -> dict[str, Any]:
             }
         },
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "structlog", "stream": "ext://sys.stderr"}
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "structlog",
+                "stream": "ext://sys.stderr",
+            }
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {

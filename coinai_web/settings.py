@@ -1,4 +1,6 @@
-"""Settings of the site. Everything that differs between machines comes from the environment (docs/operations.md)."""
+"""Settings of the site. Everything that differs between machines comes from the environment
+(docs/operations.md).
+"""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,7 +10,7 @@ from coinai_web.logging import build_logging
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# --- The network and its state -------------------------------------------------------------------------------------
+# --- The network and its state --------------------------------------------------------------------
 
 COINAI_NETWORK = environment.read_choice("COINAI_NETWORK", "devnet", ("main", "devnet", "testing"))
 COINAI_HOME = Path(environment.read_text("COINAI_HOME", str(BASE_DIR / "var"))).expanduser().resolve()
@@ -16,14 +18,14 @@ COINAI_PORT = environment.read_number("COINAI_PORT", 8000, least=1, most=65535)
 COINAI_SITE_URL = environment.read_text("COINAI_SITE_URL", f"http://127.0.0.1:{COINAI_PORT}").rstrip("/")
 COINAI_SCORE_TIMEOUT = environment.read_number("COINAI_SCORE_TIMEOUT", 60, least=1, most=3600)
 COINAI_GENESIS = COINAI_HOME / "genesis.json"
-COINAI_DATASETS = BASE_DIR / "datasets"
 
-# --- Django --------------------------------------------------------------------------------------------------------
+# --- Django ---------------------------------------------------------------------------------------
 
 DEBUG = environment.read_flag("COINAI_DEBUG")
 SECRET_KEY = environment.read_secret_key("COINAI_SECRET_KEY", COINAI_HOME / "secret_key")
 ALLOWED_HOSTS = environment.read_list(
-    "COINAI_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", urlsplit(COINAI_SITE_URL).hostname or "localhost"]
+    "COINAI_ALLOWED_HOSTS",
+    ["localhost", "127.0.0.1", "[::1]", urlsplit(COINAI_SITE_URL).hostname or "localhost"],
 )
 ROOT_URLCONF = "coinai_web.urls"
 WSGI_APPLICATION = "coinai_web.wsgi.application"
@@ -67,14 +69,15 @@ TEMPLATES = [
     }
 ]
 
-# --- Database ------------------------------------------------------------------------------------------------------
+# --- Database -------------------------------------------------------------------------------------
 
-# The web server sets COINAI_DB_POOL (asgi.py); Celery forks and the node is one thread, so they keep plain connections.
+# The web server sets COINAI_DB_POOL (asgi.py); Celery forks and the node is one thread, so they keep plain
+# connections.
 DATABASES = {
     "default": environment.read_database("DATABASE_URL", pooled=environment.read_flag("COINAI_DB_POOL"))
 }
 
-# --- Broker, channel layer, tasks ----------------------------------------------------------------------------------
+# --- Broker, channel layer, tasks -----------------------------------------------------------------
 
 BROKER_URL = environment.read_text("BROKER_URL")
 CHANNEL_URL = environment.read_channel_url("COINAI_CHANNEL_URL", BROKER_URL)
@@ -100,9 +103,10 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
-# --- Static files --------------------------------------------------------------------------------------------------
+# --- Static files ---------------------------------------------------------------------------------
 
-# By default whitenoise serves them from where they lie, so that a fresh clone needs no collectstatic. Production
+# By default whitenoise serves them from where they lie, so that a fresh clone needs no collectstatic.
+# Production
 # collects them once and serves hashed, compressed, immutable names.
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -121,7 +125,7 @@ STORAGES = {
     },
 }
 
-# --- Security ------------------------------------------------------------------------------------------------------
+# --- Security -------------------------------------------------------------------------------------
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -135,7 +139,7 @@ if CSRF_COOKIE_SECURE:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20  # bodies that are read as a whole; models and data sets are streamed
 
-# --- Logging -------------------------------------------------------------------------------------------------------
+# --- Logging --------------------------------------------------------------------------------------
 
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = build_logging(

@@ -1,11 +1,18 @@
 """The chain's public face: the only module of this app that other apps import."""
 
 from apps.chain.candidates import submit_candidate as _submit_candidate
-from apps.chain.contents import get_architecture, get_data_set_id, get_grammar, get_problem
 from apps.chain.contents import derive as derive_nonce
+from apps.chain.contents import get_architecture, get_data_set_id, get_grammar, get_problem
 from apps.chain.mempool import submit_transaction
 from apps.chain.models import AddressTransaction, Block, BlockTransaction, Transaction
-from apps.chain.rounds import RoundView, candidate_to_json, get_round, list_candidates, round_to_json, to_header
+from apps.chain.rounds import (
+    RoundView,
+    candidate_to_json,
+    get_round,
+    list_candidates,
+    round_to_json,
+    to_header,
+)
 from apps.chain.scoring import score_model
 from apps.chain.selectors import (
     AddressView,

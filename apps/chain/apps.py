@@ -8,3 +8,9 @@ class ChainConfig(AppConfig):
 
     name = "apps.chain"
     label = "chain"
+
+    def ready(self) -> None:
+        from apps.chain import live, monitoring
+
+        live.register_topics()
+        monitoring.register()

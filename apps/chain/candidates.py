@@ -1,15 +1,16 @@
 """Blocks from outside: the cheap checks when they come, the dear ones when they may win."""
 
+import contextlib
 import time
 from datetime import UTC, datetime
 
 from django.db import transaction as database
 from django.utils import timezone
 
-from apps.chain.contents import derive
+from apps.chain.contents import get_grammar, get_problem
 from apps.chain.errors import ParentRefused
 from apps.chain.models import Block, LedgerTip
-from apps.chain.rounds import compute_terms, to_header
+from apps.chain.rounds import get_contents, to_header
 from apps.chain.scoring import score_block
 from apps.chain.selectors import get_params
 from apps.chain.services import record_transition
@@ -20,18 +21,19 @@ from apps.common.notify import notify
 from protocol.blocks import Block as BlockContents
 from protocol.errors import FromTheFuture, ObjectMissing, ProtocolError, ReorgTooDeep, UnknownBlock
 from protocol.forkchoice import compute_weight, compute_work
-from protocol.ledger import ActiveContents
 from protocol.threshold import compute_quality
 from protocol.validation import (
+    check_architecture,
     check_block_form,
+    check_claim,
     check_header,
-    check_quality,
     check_transition,
 )
 
 
 def submit_candidate(*, raw: bytes, now: float | None = None) -> Block:
-    """Take a block from outside: check what is cheap, write its row, wake the node. The same one again changes nothing.
+    """Take a block from outside: check what is cheap, write its row, wake the node. The same one again
+    changes nothing.
 
     Raises what check_block_form and check_header raise, UnknownBlock for an unknown parent, ParentRefused,
     FromTheFuture for a round that has not begun, ReorgTooDeep for a branch that could never win.
@@ -46,7 +48,9 @@ def submit_candidate(*, raw: bytes, now: float | None = None) -> Block:
         parent = _find_parent(contents, tip)
         _check_begun(contents, now)
         if parent.status == Block.Status.VALID:
-            check_terms(contents, parent, tip)
+            # What is missing here may still come: the node then says undecided.
+            with contextlib.suppress(ObjectMissing):
+                check_terms(contents, parent, tip)
         block = build_row(contents, raw, now)
         block.save(force_insert=True)
         candidate_received.send(sender=Block, block=block)
@@ -68,20 +72,25 @@ def _find_parent(contents: BlockContents, tip: LedgerTip) -> Block:
 
 
 def _check_begun(contents: BlockContents, now: float) -> None:
-    """A candidate comes in its own round; one for a later round would claim a threshold that does not hold yet."""
+    """A candidate comes in its own round; one for a later round would claim a threshold that does not
+    hold yet.
+    """
     params, header = get_params(), contents.header
     if header.timestamp - params.round_seconds > now + params.late_seconds:
         raise FromTheFuture(header.timestamp, int(now))
 
 
 def check_terms(contents: BlockContents, parent: Block, tip: LedgerTip) -> None:
-    """Check the header against its valid parent, and that its nonce gives a network within bounds."""
+    """Check the header against its valid parent, and that its nonce gives a network within bounds.
+
+    Raises what check_header, check_claim and check_architecture raise, ObjectMissing for unknown contents.
+    """
     params, header = get_params(), contents.header
-    terms = compute_terms(parent, header.round, open_ledger(parent, tip).reader)
-    active = ActiveContents(problem=terms.problem, grammar=terms.grammar)
-    check_header(params, header, to_header(parent), contents=active, floor=terms.floor)
-    check_quality(header)
-    derive(header.previous, header.transactions, header.nonce, header.problem, header.grammar)
+    active = get_contents(header.round, open_ledger(parent, tip).reader)
+    problem, grammar = get_problem(active.problem), get_grammar(active.grammar)
+    check_header(params, header, to_header(parent), contents=active, floor=problem.floor)
+    check_claim(header, problem)
+    check_architecture(params, header, grammar, problem)
 
 
 def build_row(contents: BlockContents, raw: bytes, now: float) -> Block:
@@ -116,7 +125,8 @@ def build_row(contents: BlockContents, raw: bytes, now: float) -> Block:
 
 
 def evaluate_block(*, block_hash: str) -> Block:
-    """Run every check that is left on a block whose parent is valid, its model's score included, and write the verdict.
+    """Run every check that is left on a block whose parent is valid, its model's score included, and write
+    the verdict.
 
     The verdict is a status: valid, undecided (something is missing here), or refused with a code.
     """
@@ -129,13 +139,27 @@ def evaluate_block(*, block_hash: str) -> Block:
     except ObjectMissing:
         block.status = Block.Status.UNDECIDED
     except ProtocolError as error:
-        block.status = Block.Status.REFUSED
-        block.refused_code = error.code
+        refuse_block(block_hash=block_hash, code=error.code)
+        block.refresh_from_db()
+        return block
     block.evaluated_at = timezone.now()
-    block.save(
-        update_fields=["status", "refused_code", "evaluated_at", "undo", "accumulator", "fees", "reward"]
-    )
+    block.save(update_fields=["status", "evaluated_at", "undo", "accumulator", "fees", "reward"])
     return block
+
+
+def refuse_block(*, block_hash: str, code: int) -> None:
+    """Refuse a block with the code of what is wrong, and whatever stands on it because it does."""
+    with database.atomic():
+        now = timezone.now()
+        rows = Block.objects.filter(hash=block_hash, canonical=False)
+        rows.update(status=Block.Status.REFUSED, refused_code=code, evaluated_at=now)
+        parents = [block_hash]
+        while parents:
+            above = Block.objects.filter(previous__in=parents, canonical=False)
+            parents = list(above.exclude(status=Block.Status.REFUSED).values_list("hash", flat=True))
+            Block.objects.filter(hash__in=parents).update(
+                status=Block.Status.REFUSED, refused_code=ParentRefused.code, evaluated_at=now
+            )
 
 
 def _evaluate(block: Block) -> None:

@@ -1,4 +1,5 @@
-"""What blocks are about: problems, grammars, architectures and models, read from the object store and kept in memory.
+"""What blocks are about: problems, grammars, architectures and models, read from the object store and kept
+in memory.
 
 Everything here is named by its hash, so nothing kept can become stale.
 """
@@ -39,7 +40,9 @@ def get_data_set(problem_id: str) -> DataSetView:
 
 
 @functools.lru_cache(maxsize=512)
-def derive(previous: str, transactions: str, nonce: int, problem_id: str, grammar_id: str) -> tuple[Derivation, Architecture]:
+def derive(
+    previous: str, transactions: str, nonce: int, problem_id: str, grammar_id: str
+) -> tuple[Derivation, Architecture]:
     """Derivation and architecture of a nonce. Raises a NotMinable error when the nonce is out of bounds."""
     seed = compute_seed(previous, transactions, nonce)
     return derive_architecture(get_params(), get_grammar(grammar_id), get_problem(problem_id), seed)

@@ -1,4 +1,8 @@
-"""Errors of this node that are not rules of the protocol: its mempool and its candidates (codes 1120 to 1139)."""
+"""Errors of this node that are not rules of the protocol: its mempool and its candidates (codes 1120 to
+1139).
+"""
+
+# ruff: noqa: N818  (each class is named after its reason, as in protocol/errors.py)
 
 from dataclasses import dataclass
 
@@ -32,8 +36,8 @@ class SequenceFar(ProtocolError):
     @property
     def detail(self) -> str:
         return (
-            f"Sequence {self.sequence} is more than {self.limit} ahead of this sender's next, {self.expected}; "
-            "send the ones between first."
+            f"Sequence {self.sequence} is more than {self.limit} ahead of this sender's next, "
+            f"{self.expected}; send those between first."
         )
 
 
@@ -48,7 +52,10 @@ class SequencePending(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"A transaction with sequence {self.sequence} is pending with fee {self.fee}; replacing it needs a higher fee."
+        return (
+            f"A transaction with sequence {self.sequence} is pending with fee {self.fee}; "
+            "replacing it needs a higher fee."
+        )
 
 
 @dataclass(eq=False)

@@ -1,4 +1,6 @@
-"""Rows about the transactions of connected blocks: where each is, whom it touches, what it does to the mempool."""
+"""Rows about the transactions of connected blocks: where each is, whom it touches, what it does to the
+mempool.
+"""
 
 from collections.abc import Sequence
 
@@ -26,7 +28,9 @@ def list_accounts(contents: BlockContents) -> set[str]:
 
 
 def include_transactions(block: Block, contents: BlockContents) -> None:
-    """Mark a connected block's transactions as included, drop those that they rule out, and write the histories."""
+    """Mark a connected block's transactions as included, drop those that they rule out, and write the
+    histories.
+    """
     rows = [mempool.to_row(item, Transaction.Status.INCLUDED) for item in contents.transactions]
     for row in rows:
         if row.kind == "reward":
@@ -63,11 +67,15 @@ def return_transactions(block: Block, contents: BlockContents) -> None:
 
 
 def _drop_rivals(contents: BlockContents) -> None:
-    """Drop what can no longer be included: pending transactions whose sequence the ledger, already changed, passed."""
+    """Drop what can no longer be included: pending transactions whose sequence the ledger, already
+    changed, passed.
+    """
     included = {item.txid for item in contents.signed}
     for sender in {item.sender for item in contents.signed}:
         sequence = (get_entry(f"account/{sender}") or {"sequence": 0})["sequence"]
-        passed = Transaction.objects.filter(sender=sender, sequence__lt=sequence, status=Transaction.Status.PENDING)
+        passed = Transaction.objects.filter(
+            sender=sender, sequence__lt=sequence, status=Transaction.Status.PENDING
+        )
         passed.exclude(txid__in=included).update(status=Transaction.Status.DROPPED)
 
 

@@ -1,4 +1,6 @@
-"""Pending transactions: which are kept, which go into a template, what happens to them when blocks come and go."""
+"""Pending transactions: which are kept, which go into a template, what happens to them when blocks come
+and go.
+"""
 
 import heapq
 from collections import deque
@@ -33,7 +35,8 @@ def submit_transaction(raw: bytes) -> Transaction:
     contents = parse_transaction(decode(raw, max_bytes=params.max_block_bytes))
     check_transaction(params, contents)
     with database.atomic():
-        lock_tip()  # closes the races with a block that uses the same sequence, and between two of the same sender
+        # Closes the races with a block that uses the same sequence, and between two of the same sender.
+        lock_tip()
         return _keep(_signed(contents))
 
 
@@ -113,7 +116,9 @@ def to_row(contents: SignedTransaction | Reward, status: str) -> Transaction:
 
 
 def order_by_fee(reader: StateReader) -> Sequence[SignedTransaction]:
-    """All pending transactions that may follow the ledger that ``reader`` reads: by fee, each sender's in sequence."""
+    """All pending transactions that may follow the ledger that ``reader`` reads: by fee, each sender's in
+    sequence.
+    """
     params = get_params()
     queues = _queue_by_sender(reader)
     heads = [(-queue[0].fee, queue[0].txid, sender) for sender, queue in queues.items()]
@@ -129,7 +134,7 @@ def order_by_fee(reader: StateReader) -> Sequence[SignedTransaction]:
 
 
 def cut_to_size(chosen: Sequence[SignedTransaction], max_bytes: int) -> Sequence[SignedTransaction]:
-    """The longest beginning whose transactions fit in a block: what is left out depends on nothing before it."""
+    """The longest beginning that fits in a block: nothing in it depends on what is left out."""
     room = max_bytes - HEADER_ROOM
     for count, item in enumerate(chosen):
         room -= len(encode(item.to_json())) + 1

@@ -98,11 +98,15 @@ class Transaction(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["sender", "sequence"], condition=Q(status="pending"), name="chain_transaction_one_pending"
+                fields=["sender", "sequence"],
+                condition=Q(status="pending"),
+                name="chain_transaction_one_pending",
             )
         ]
         indexes = [
-            models.Index(fields=["-fee", "txid"], condition=Q(status="pending"), name="chain_transaction_mempool"),
+            models.Index(
+                fields=["-fee", "txid"], condition=Q(status="pending"), name="chain_transaction_mempool"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -110,7 +114,7 @@ class Transaction(models.Model):
 
 
 class BlockTransaction(models.Model):
-    """Which block holds which transaction, in order; for connected blocks, kept when they are disconnected."""
+    """Which block holds which transaction, in order; written when the block is connected, kept for good."""
 
     block = models.ForeignKey(Block, on_delete=models.PROTECT, related_name="positions")
     position = models.IntegerField()
@@ -135,7 +139,9 @@ class AddressTransaction(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["address", "height", "position"], name="chain_addresstransaction_once"),
+            models.UniqueConstraint(
+                fields=["address", "height", "position"], name="chain_addresstransaction_once"
+            ),
         ]
 
     def __str__(self) -> str:

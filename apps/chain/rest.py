@@ -1,5 +1,216 @@
-"""The chain's part of the HTTP API (documented at /api/docs)."""
+"""The chain's part of the HTTP API: status, blocks, transactions, addresses."""
 
-from ninja import Router
+from typing import Annotated, Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Path, Query, Router
+
+from apps.chain import api, schemas
+from apps.chain.derivations import describe_block, describe_request
+from apps.chain.rest_objects import router as objects_router
+from apps.common.errors import BadParameter, NotFound
+from apps.common.http import bytes_response, json_response
+from apps.common.pagination import DEFAULT_LIMIT, MAX_LIMIT, build_page
+from protocol.crypto import parse_address
+from protocol.merkle import inclusion_path
 
 router = Router(tags=["chain"])
+router.add_router("", objects_router)
+
+MAX_HEIGHT = 2**53 - 1
+PROBLEMS = {400: schemas.Problem, 404: schemas.Problem}
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+Hash = Annotated[str, Path(pattern=schemas.HEX64)]
+
+
+@router.get("/status", response={200: schemas.StatusOut, 503: schemas.Problem})
+def status(request: HttpRequest) -> HttpResponse:
+    """The node at a glance."""
+    view = api.get_round()
+    tip = view.parent
+    issued, burned = api.get_supply()
+    return json_response(
+        request,
+        {
+            "network": api.get_params().network,
+            "genesis": api.get_block_at(0).hash,
+            "height": tip.height,
+            "tip": tip.hash,
+            "work": tip.work,
+            "peers": 0,
+            "mempool": api.count_mempool(),
+            "supply": issued - burned,
+            "round": {
+                "height": view.height,
+                "number": view.number,
+                "started": view.started,
+                "ends": view.ends,
+                "threshold": view.threshold,
+                "best": None if view.best is None else view.best.hash,
+            },
+        },
+    )
+
+
+@router.get("/parameters", response={200: dict[str, Any]})
+def parameters(request: HttpRequest) -> HttpResponse:
+    """The chain parameters, by the names of the protocol's appendix."""
+    return json_response(request, {"network": api.get_params().network} | dict(api.get_params().to_json()))
+
+
+@router.get("/genesis", response={200: dict[str, Any]})
+def genesis(request: HttpRequest) -> HttpResponse:
+    """The genesis document."""
+    return json_response(request, api.get_genesis().to_json())
+
+
+@router.get("/blocks", response={200: schemas.BlockPage, 400: schemas.Problem})
+def blocks(
+    request: HttpRequest,
+    before: Annotated[int | None, Query(ge=0, le=MAX_HEIGHT)] = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> HttpResponse:
+    """Blocks of the best chain below height `before`, newest first."""
+    rows = api.list_blocks(before=before, limit=limit + 1)
+    page = build_page(request, rows, limit=limit, to_json=api.block_summary, key=lambda row: row.height)
+    return json_response(request, page)
+
+
+@router.get("/blocks/{block}", response={200: schemas.BlockDetailOut, **PROBLEMS})
+def block_detail(request: HttpRequest, block: str) -> HttpResponse:
+    """A block by its hash, or of the best chain by its height."""
+    return json_response(request, api.block_detail(find_block(block)))
+
+
+@router.get("/blocks/{block_hash}/raw", response={200: dict[str, Any], **PROBLEMS})
+def block_raw(request: HttpRequest, block_hash: Hash) -> HttpResponse:
+    """The block's bytes: canonical JSON of header and transactions."""
+    return bytes_response(request, api.get_raw(block_hash), immutable=True)
+
+
+@router.get("/blocks/{block_hash}/derivation", response={200: schemas.DerivationOut, **PROBLEMS})
+def block_derivation(request: HttpRequest, block_hash: Hash) -> HttpResponse:
+    """How the block's hash becomes its network."""
+    block = api.get_block(block_hash)
+    if block.height == 0:
+        raise NotFound("derivation of the genesis block")
+    return json_response(request, describe_block(block), immutable=True)
+
+
+@router.get("/transactions/{txid}", response={200: schemas.TransactionOut, **PROBLEMS})
+def transaction_detail(request: HttpRequest, txid: Hash) -> HttpResponse:
+    """A transaction and where it stands."""
+    return json_response(request, api.transaction_json(api.get_transaction(txid)))
+
+
+@router.get("/transactions/{txid}/proof", response={200: schemas.ProofOut, **PROBLEMS})
+def transaction_proof(request: HttpRequest, txid: Hash) -> HttpResponse:
+    """Proof that the best chain holds the transaction: hash it up along `path` to the header's root."""
+    position = api.get_position(txid)
+    if position is None:
+        raise NotFound("transaction of this id in the best chain")
+    txids = api.list_txids(api.get_block(position.block_id))
+    path = inclusion_path([bytes.fromhex(leaf) for leaf in txids], position.position)
+    return json_response(
+        request,
+        {
+            "txid": txid,
+            "block": position.block_id,
+            "root": position.block.transactions_root,
+            "index": position.position,
+            "count": len(txids),
+            "path": [node.hex() for node in path],
+        },
+    )
+
+
+@router.post(
+    "/transactions",
+    response={202: schemas.SubmittedOut, 400: schemas.Problem, 503: schemas.Problem},
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+    },
+)
+def transaction_submit(request: HttpRequest) -> HttpResponse:
+    """Send a signed transaction, as canonical JSON (protocol, §2)."""
+    row = api.submit_transaction(request.body)
+    response = json_response(request, {"txid": row.txid, "status": row.status})
+    response.status_code = 202
+    return response
+
+
+@router.get("/mempool", response={200: schemas.TransactionPage, **PROBLEMS})
+def mempool(
+    request: HttpRequest,
+    after: Annotated[str | None, Query(pattern=schemas.HEX64)] = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> HttpResponse:
+    """Transactions that wait, the highest fee first."""
+    rows = api.list_mempool(after=after, limit=limit + 1)
+    page = build_page(
+        request,
+        rows,
+        limit=limit,
+        to_json=api.transaction_summary,
+        key=lambda row: row.txid,
+        parameter="after",
+    )
+    return json_response(request, page)
+
+
+@router.get("/addresses/{address}", response={200: schemas.AddressOut, 400: schemas.Problem})
+def address_detail(request: HttpRequest, address: str) -> HttpResponse:
+    """What an address has; one never seen has nothing."""
+    parse_address(address)
+    view = api.get_address(address)
+    return json_response(
+        request,
+        {
+            "address": view.address,
+            "balance": view.balance,
+            "locked": view.locked,
+            "sequence": view.sequence,
+            "mined": view.mined,
+        },
+    )
+
+
+@router.get("/addresses/{address}/transactions", response={200: schemas.HistoryPage, 400: schemas.Problem})
+def address_transactions(
+    request: HttpRequest,
+    address: str,
+    before: Annotated[str | None, Query(pattern=r"^[0-9]{1,16}\.[0-9]{1,9}$")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> HttpResponse:
+    """An address's transactions in the best chain, newest first, from behind `before` (height.position)."""
+    parse_address(address)
+    key = None
+    if before is not None:
+        height, _, position = before.partition(".")
+        key = (int(height), int(position))
+    rows = api.list_address_transactions(address, before=key, limit=limit + 1)
+    page = build_page(
+        request,
+        rows,
+        limit=limit,
+        to_json=lambda row: (
+            api.transaction_summary(row.transaction) | {"height": row.height, "position": row.position}
+        ),
+        key=lambda row: f"{row.height}.{row.position}",
+    )
+    return json_response(request, page)
+
+
+@router.post("/derive", response={200: schemas.DeriveOut, **PROBLEMS})
+def derive(request: HttpRequest, body: schemas.DeriveIn) -> HttpResponse:
+    """Derive a network from a grammar and a seed, and say whether it may be mined on the active problem."""
+    return json_response(request, describe_request(**body.dict()))
+
+
+def find_block(text: str) -> api.Block:
+    """The block of a hash, or of a height in the best chain. Raises BadParameter, NotFound."""
+    if len(text) == 64 and set(text) <= set("0123456789abcdef"):
+        return api.get_block(text)
+    if text.isascii() and text.isdigit() and int(text[:17]) <= MAX_HEIGHT:
+        return api.get_block_at(int(text))
+    raise BadParameter("block", "a block's hash (64 lowercase hexadecimal digits) or a height")

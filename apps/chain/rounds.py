@@ -27,7 +27,9 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class RoundView:
-    """The round that runs now on the tip. Times are unix seconds; ``threshold`` and its kin are millibits (§5)."""
+    """The round that runs now on the tip. Times are unix seconds; ``threshold`` and its kin are millibits
+    (§5).
+    """
 
     height: int
     number: int
@@ -75,7 +77,9 @@ def get_round(now: float | None = None) -> RoundView:
 def list_candidates(parent: str) -> Sequence[Block]:
     """Blocks on ``parent`` that may still be connected, in the order in which they would win."""
     rows = Block.objects.defer(*BIG_FIELDS).filter(previous=parent, canonical=False)
-    return list(rows.exclude(status=Block.Status.REFUSED).order_by("round", "-quality", "received_at", "hash")[:100])
+    return list(
+        rows.exclude(status=Block.Status.REFUSED).order_by("round", "-quality", "received_at", "hash")[:100]
+    )
 
 
 def get_contents(round_number: int, reader: StateReader) -> ActiveContents:
@@ -84,7 +88,8 @@ def get_contents(round_number: int, reader: StateReader) -> ActiveContents:
 
 
 def compute_terms(parent: Block, round_number: int, reader: StateReader) -> Terms:
-    """What a block of that round on ``parent`` must work on and reach; ``reader`` reads the ledger after ``parent``.
+    """What a block of that round on ``parent`` must work on and reach; ``reader`` reads the ledger after
+    ``parent``.
 
     Raises ObjectMissing when the problem's manifest is not here.
     """
@@ -94,7 +99,7 @@ def compute_terms(parent: Block, round_number: int, reader: StateReader) -> Term
     floor = 0 if is_stalled else get_problem(contents.problem).floor
     opening = 0
     if not is_stalled:
-        opening = compute_opening(params, to_header(parent), problem=contents.problem, floor=floor)
+        opening = compute_opening(params, parent=to_header(parent), problem=contents.problem, floor=floor)
     threshold = compute_threshold(params, floor=floor, opening=opening, round=round_number)
     return Terms(contents.problem, contents.grammar, floor, opening, threshold)
 

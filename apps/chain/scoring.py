@@ -1,6 +1,8 @@
-"""Scoring models exactly: by a torch worker of this machine room when one listens, else by NumPy in this process.
+"""Scoring models exactly: by a torch worker of this machine room when one listens, else by NumPy in this
+process.
 
-Both give the same integers (docs/protocol.md §6); whatever a worker answers other than a score is computed again here.
+Both give the same integers (docs/protocol.md §6); whatever a worker answers other than a score is computed
+again here.
 """
 
 import secrets
@@ -12,6 +14,7 @@ from celery.exceptions import CeleryError
 from celery.exceptions import TimeoutError as CeleryTimeout
 from django.conf import settings
 from kombu.exceptions import OperationalError
+from protocol.evaluation import evaluate
 from redis.exceptions import RedisError
 
 from apps.chain.contents import derive, get_data_set, get_problem
@@ -20,7 +23,6 @@ from apps.chain.selectors import get_params
 from apps.common import object_store
 from coinai_web.celery import app
 from protocol.blocks import Header
-from protocol.evaluation import evaluate
 from protocol.grammar import compute_seed
 from protocol.model_file import Model, read_model
 from protocol.validation import check_error, check_model
@@ -37,7 +39,8 @@ def score_model(
 ) -> int:
     """The exact error, in parts per million, of the stored model ``model`` for a nonce.
 
-    Raises ObjectMissing, a NotMinable error, and what read_model raises for a malformed or wrongly wired model.
+    Raises ObjectMissing, a NotMinable error, and what read_model raises for a malformed or wrongly wired
+    model.
     """
     _, architecture = derive(previous, transactions, nonce, problem, grammar)
     seed = compute_seed(previous, transactions, nonce)
@@ -51,10 +54,13 @@ def score_model(
 def score_block(header: Header) -> None:
     """Check a block's model: its bytes, its wiring, and that its error is exactly the one claimed.
 
-    A block whose very model, nonce and transactions were scored here before, in another round, is not scored again.
+    A block whose very model, nonce and transactions were scored here before, in another round, is not
+    scored again.
     Raises ObjectMissing and what check_model and check_error raise.
     """
-    _, architecture = derive(header.previous, header.transactions, header.nonce, header.problem, header.grammar)
+    _, architecture = derive(
+        header.previous, header.transactions, header.nonce, header.problem, header.grammar
+    )
     seed = compute_seed(header.previous, header.transactions, header.nonce)
     model = check_model(header, seed, architecture, object_store.read(header.model))
     get_data_set(header.problem)
@@ -97,11 +103,15 @@ def _was_scored(header: Header) -> bool:
 def _evaluate_here(model: Model, problem_id: str, claimed: int | None = None) -> int:
     # A random order of our own: whoever makes a bad model cannot place its failures last.
     order = secrets.randbits(64) if claimed is not None else None
-    return evaluate(model, get_problem(problem_id), get_data_set(problem_id), claimed=claimed, order_seed=order)
+    return evaluate(
+        model, get_problem(problem_id), get_data_set(problem_id), claimed=claimed, order_seed=order
+    )
 
 
 class _Workers:
-    """Whether a worker listens on the verification queue, asked rarely since asking takes up to half a second."""
+    """Whether a worker listens on the verification queue, asked rarely since asking takes up to half a
+    second.
+    """
 
     def __init__(self) -> None:
         self._asked = -LOOK_AGAIN_SECONDS

@@ -38,7 +38,11 @@ def get_params() -> ChainParams:
 
 def get_tip() -> Block:
     """The last block of the best chain. Raises NotReady before `init_chain`."""
-    tip = LedgerTip.objects.select_related("block").defer("accumulator", *(f"block__{f}" for f in BIG_FIELDS)).first()
+    tip = (
+        LedgerTip.objects.select_related("block")
+        .defer("accumulator", *(f"block__{f}" for f in BIG_FIELDS))
+        .first()
+    )
     if tip is None:
         raise NotReady()
     return tip.block
@@ -106,13 +110,19 @@ def get_transaction(txid: str) -> Transaction:
 
 def get_position(txid: str) -> BlockTransaction | None:
     """Where the best chain holds the transaction, with its block; None when it does not."""
-    rows = BlockTransaction.objects.select_related("block").defer(*(f"block__{field}" for field in BIG_FIELDS))
+    rows = BlockTransaction.objects.select_related("block").defer(
+        *(f"block__{field}" for field in BIG_FIELDS)
+    )
     return rows.filter(transaction_id=txid, block__canonical=True).first()
 
 
 def list_transactions(block_hash: str) -> Sequence[Transaction]:
     """The transactions of a block that is or was connected, in order."""
-    rows = BlockTransaction.objects.filter(block_id=block_hash).order_by("position").select_related("transaction")
+    rows = (
+        BlockTransaction.objects.filter(block_id=block_hash)
+        .order_by("position")
+        .select_related("transaction")
+    )
     return [row.transaction for row in rows]
 
 
@@ -132,7 +142,9 @@ def count_mempool() -> int:
 
 @dataclass(frozen=True, slots=True)
 class AddressView:
-    """What an address has: spendable, locked in whatever way, its next sequence, the number of blocks it mined."""
+    """What an address has: spendable, locked in whatever way, its next sequence, the number of blocks it
+    mined.
+    """
 
     address: str
     balance: int
@@ -187,3 +199,8 @@ def get_supply() -> tuple[int, int]:
     """(issued, burned) base units of the best chain."""
     supply = get_entry("supply") or {"issued": 0, "burned": 0}
     return supply["issued"], supply["burned"]
+
+
+def clear_genesis() -> None:
+    """Forget the genesis document that was read: it is written at the first start."""
+    _load_genesis.cache_clear()

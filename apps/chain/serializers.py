@@ -5,15 +5,15 @@ from typing import Any
 from apps.chain.contents import get_architecture
 from apps.chain.models import Block, BlockTransaction, Transaction
 from apps.chain.rounds import to_header
-from apps.chain.selectors import get_params, get_position, get_tip, list_children, list_transactions
+from apps.chain.selectors import get_params, get_position, get_tip, list_children
 from protocol.architecture import layers_to_json
 from protocol.encoding import decode
 from protocol.errors import ObjectMissing
-from protocol.transactions import Reward, parse_transaction
+from protocol.transactions import parse_transaction
 
 
 def block_summary(block: Block) -> dict[str, Any]:
-    """A block in a list: the documented fields, and quality, status and the network's layers for drawing it."""
+    """A block in a list: the documented fields, and quality, status and the network's layers."""
     text, layers, parameters, macs = _describe_network(block)
     return {
         "hash": block.hash,

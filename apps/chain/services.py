@@ -1,4 +1,6 @@
-"""Connecting and disconnecting blocks: each one database transaction, ledger, mempool and other apps' rows included."""
+"""Connecting and disconnecting blocks: each one database transaction, ledger, mempool and other apps'
+rows included.
+"""
 
 import time
 from collections.abc import Sequence
@@ -8,7 +10,6 @@ from django.utils import timezone
 
 from apps.chain.history import include_transactions, return_transactions
 from apps.chain.models import Block, LedgerTip
-from apps.chain.rounds import get_round, round_to_json
 from apps.chain.selectors import get_params
 from apps.chain.serializers import block_summary
 from apps.chain.signals import block_connected, block_disconnected
@@ -16,15 +17,25 @@ from apps.chain.store import changes_from_json, changes_to_json, load_contents, 
 from apps.chain.transition import compute_transition
 from apps.common.live import publish
 from apps.common.notify import notify
-from protocol.errors import WrongParent
+from protocol.errors import ProtocolError, WrongParent
 from protocol.ledger import Transition
 from protocol.validation import check_not_from_future, check_transition
+
+
+class CannotConnect(Exception):  # noqa: N818  (named after its reason)
+    """A block that was evaluated as valid does not apply to the ledger."""
+
+    def __init__(self, block_hash: str, reason: ProtocolError) -> None:
+        super().__init__(f"{block_hash}: {reason.detail}")
+        self.block_hash = block_hash
+        self.reason = reason
 
 
 def connect_block(*, block_hash: str, now: float | None = None) -> Block:
     """Make a valid block the new tip; connecting the tip itself again changes nothing.
 
-    Raises WrongParent when it does not stand on the tip, FromTheFuture before its timestamp, and what apply_block and
+    Raises WrongParent when it does not stand on the tip, FromTheFuture before its timestamp, and what
+    apply_block and
     check_transition raise. Either everything of it is written or nothing.
     """
     with database.atomic():
@@ -51,7 +62,9 @@ def connect_block(*, block_hash: str, now: float | None = None) -> Block:
 
 
 def disconnect_block(*, block_hash: str) -> Block:
-    """Take the tip back: ledger, mempool and other rows return to its parent. Raises WrongParent if it is not the tip."""
+    """Take the tip back: ledger, mempool and other rows return to its parent. Raises WrongParent if it is
+    not the tip.
+    """
     with database.atomic():
         tip = lock_tip()
         if tip.block_id != block_hash:
@@ -71,12 +84,18 @@ def disconnect_block(*, block_hash: str) -> Block:
 
 
 def move_tip(*, disconnect: Sequence[str], connect: Sequence[str], now: float | None = None) -> None:
-    """Carry out a reorganisation as one database transaction: nobody ever sees the shorter chain between."""
+    """Carry out a reorganisation as one database transaction: nobody ever sees the shorter chain between.
+
+    Raises CannotConnect, nothing changed, when one of the blocks does not apply.
+    """
     with database.atomic():
         for block_hash in disconnect:
             disconnect_block(block_hash=block_hash)
         for block_hash in connect:
-            connect_block(block_hash=block_hash, now=now)
+            try:
+                connect_block(block_hash=block_hash, now=now)
+            except ProtocolError as error:
+                raise CannotConnect(block_hash, error) from error
 
 
 def record_transition(block: Block, transition: Transition) -> None:
@@ -91,8 +110,3 @@ def announce_tip(block: Block, kind: str) -> None:
     """Tell the other processes and the browsers about a connected or disconnected block, after the commit."""
     notify("coinai_tip", block.hash)
     publish("tip", {"block": block_summary(block), "kind": kind})
-
-
-def announce_round(now: float | None = None) -> None:
-    """Send the round as it is now to the browsers."""
-    publish("round", round_to_json(get_round(now)))

@@ -83,7 +83,9 @@ def lock_tip() -> LedgerTip:
 
 
 def open_ledger(block: Block, tip: LedgerTip) -> Ledger:
-    """The ledger after ``block``, which must be valid: the tip's, with blocks taken back and others laid on top."""
+    """The ledger after ``block``, which must be valid: the tip's, with blocks taken back and others laid
+    on top.
+    """
     reader = LedgerReader()
     if block.hash == tip.block_id:
         return Ledger(reader, MuHash.from_bytes(bytes(tip.accumulator)))
@@ -154,5 +156,3 @@ class BlockIndex:
         """The block as fork choice sees it, or None."""
         row = Block.objects.defer("raw", "undo", "accumulator").filter(hash=block_hash).first()
         return None if row is None else to_indexed(row)
-
-

@@ -17,7 +17,9 @@ from protocol.transactions import Reward, SignedTransaction, Transaction
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A block on the tip without nonce and model. ``state`` holds for the rounds before the stall, or after it (§5)."""
+    """A block on the tip without nonce and model. ``state`` holds for the rounds before the stall, or
+    after it (§5).
+    """
 
     parent: str
     height: int
@@ -38,8 +40,10 @@ def build_template(
 ) -> Template:
     """A template on the tip that pays ``reward_key`` (32 bytes, public).
 
-    ``round`` is the round that is running unless given; it only matters where a stall begins. With ``transactions`` those
-    are used, in order, instead of the mempool's: so a template once cut up is computed again for a later round. Raises
+    ``round`` is the round that is running unless given; it only matters where a stall begins. With
+    ``transactions`` those
+    are used, in order, instead of the mempool's: so a template once cut up is computed again for a later
+    round. Raises
     what apply_block raises for those.
     """
     params, genesis = get_params(), get_genesis()
@@ -75,4 +79,6 @@ def build_template(
             parent=header,
         )
     root = transactions_root(body)
-    return Template(parent.hash, height, round, body, root, transition.state, contents.problem, contents.grammar)
+    return Template(
+        parent.hash, height, round, body, root, transition.state, contents.problem, contents.grammar
+    )

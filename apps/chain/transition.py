@@ -10,7 +10,9 @@ from protocol.ledger import Transition, apply_block
 
 
 def compute_transition(contents: BlockContents, parent: Block, tip: LedgerTip) -> Transition:
-    """Apply a block to the ledger after ``parent``, which must be valid, without writing. Raises as apply_block."""
+    """Apply a block to the ledger after ``parent``, which must be valid, without writing. Raises as
+    apply_block.
+    """
     ledger = open_ledger(parent, tip)
     ledger.reader.prefetch(list_accounts(contents))
     return apply_block(

@@ -16,14 +16,14 @@ _TOPIC = re.compile(r"[a-z_]{1,30}(:[A-Za-z0-9_.-]{1,80})?")
 
 
 class LiveConsumer(AsyncJsonWebsocketConsumer):
-    """Answers `{"subscribe": [TOPIC…]}` with a snapshot for each topic, then passes its deltas on, numbered."""
+    """Answers `{"subscribe": [TOPIC…]}` with a snapshot of each, then passes its numbered deltas on."""
 
     async def connect(self) -> None:
         self.sequences: dict[str, int] = {}
         await self.accept()
         self.pinger = asyncio.create_task(self._ping())
 
-    async def disconnect(self, code: int) -> None:
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002  Channels names it
         pinger = getattr(self, "pinger", None)
         if pinger is not None:
             pinger.cancel()
@@ -37,13 +37,15 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
         except ValueError:
             return None
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
+    async def receive(
+        self, text_data: str | None = None, **_kwargs: Any
+    ) -> None:
         if text_data is None or len(text_data) > 8192:
             await self.send_json({"error": "Send JSON text of at most 8192 characters."})
             return
         await super().receive(text_data=text_data)
 
-    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+    async def receive_json(self, content: Any, **_kwargs: Any) -> None:
         """Handle one message: subscribe or unsubscribe with a list of topics."""
         if not isinstance(content, dict) or not ({"subscribe", "unsubscribe"} & set(content)):
             await self.send_json({"error": 'Send {"subscribe": [topics]} or {"unsubscribe": [topics]}.'})

@@ -47,7 +47,12 @@ def canonical_response(request: HttpRequest, value: Any, *, immutable: bool = Fa
 
 
 def range_response(
-    request: HttpRequest, *, name: str, size: int, read: RangeReader, content_type: str = "application/octet-stream"
+    request: HttpRequest,
+    *,
+    name: str,
+    size: int,
+    read: RangeReader,
+    content_type: str = "application/octet-stream",
 ) -> HttpResponseBase:
     """The bytes of something named by its hash: whole, one range, or only the headers for HEAD.
 
@@ -74,7 +79,7 @@ def range_response(
 
 
 def parse_range(header: str, size: int) -> tuple[int, int] | None:
-    """(start, length) of a single byte range; None for no range or one that may be ignored. Raises BadRange."""
+    """(start, length) of a single byte range; None for none, or one to ignore. Raises BadRange."""
     match = _RANGE.fullmatch(header.strip())
     if match is None or match.group(1) == match.group(2) == "":
         return None
@@ -104,8 +109,12 @@ def _tagged(response: Response, tag: str, immutable: bool) -> Response:
     return response
 
 
-def allow_other_sites(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: scripts of other sites may read the API and send signed transactions; there are no cookies in it."""
+def allow_other_sites(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: scripts of other sites may read the API and send signed transactions; there are no
+    cookies in it.
+    """
 
     @wraps(get_response)
     def middleware(request: HttpRequest) -> HttpResponse:

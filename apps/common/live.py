@@ -1,4 +1,5 @@
-"""Live topics: a snapshot, then deltas with a sequence number each, so that a client sees a gap and asks again.
+"""Live topics: a snapshot, then deltas with a sequence number each, so that a client sees a gap and asks
+again.
 
 The channel layer may drop any message: everything it carries can be had again from the snapshot.
 """
@@ -29,12 +30,15 @@ def register_snapshot(topic: str, snapshot: Snapshot) -> None:
 
 
 def register_family(prefix: str, snapshot: FamilySnapshot) -> None:
-    """Say how the snapshot of every topic ``prefix:NAME`` is read, from NAME; None when there is no such topic."""
+    """Say how the snapshot of every topic ``prefix:NAME`` is read, from NAME; None when there is no such
+    topic.
+    """
     _families[prefix] = snapshot
 
 
 def publish(topic: str, delta: Json) -> None:
-    """Give the delta the topic's next number and send it to all subscribers once the transaction is committed.
+    """Give the delta the topic's next number and send it to all subscribers once the transaction is
+    committed.
 
     The number is taken inside the transaction: a crash between commit and sending shows to clients as a gap.
     """
@@ -52,7 +56,8 @@ def publish(topic: str, delta: Json) -> None:
 def read_snapshot(topic: str) -> tuple[int, Json] | None:
     """The topic's sequence number and its snapshot at that number; None for an unknown topic.
 
-    The number is read first: a delta that lands between the two reads is sent again, never lost, and deltas are
+    The number is read first: a delta that lands between the two reads is sent again, never lost, and deltas
+    are
     written so that applying one twice changes nothing.
     """
     snapshot = _find_snapshot(topic)

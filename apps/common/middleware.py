@@ -7,8 +7,12 @@ from django.http import HttpRequest, HttpResponse
 PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 
 
-def security_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: a content policy without anything inline or foreign, and the other headers of a careful site."""
+def security_headers(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: a content policy without anything inline or foreign, and the other headers of a careful
+    site.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -21,7 +25,9 @@ def security_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Cal
 
 
 def build_policy(request: HttpRequest) -> str:
-    """The Content-Security-Policy: all from this host, WebSockets to it named because not every browser's 'self' does."""
+    """The Content-Security-Policy: all from this host, WebSockets to it named because not every browser's
+    'self' does.
+    """
     # Not request.get_host(): that raises for a refused Host header, whose answer needs these headers as well.
     host = request.headers.get("host", "")
     sockets = f" ws://{host} wss://{host}" if host and all(c.isalnum() or c in ".-:[]" for c in host) else ""

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class LiveTopic(models.Model):
-    """A live topic's last sequence number; kept in the database so that no restart makes a client miss a gap."""
+    """A live topic's last sequence number; in the database, so that no restart hides a gap."""
 
     topic = models.CharField(primary_key=True, max_length=120)
     sequence = models.BigIntegerField(default=0)

@@ -37,7 +37,8 @@ def notify(channel: str, payload: str = "") -> None:
 
 
 class Listener:
-    """A connection of its own that listens to channels, comes back after the database restarts, and may hold one
+    """A connection of its own that listens to channels, comes back after the database restarts, and may
+    hold one
     advisory lock for as long as it lives.
     """
 
@@ -64,7 +65,9 @@ class Listener:
             self._connection = None
 
     def try_lock(self, key: int) -> bool:
-        """Take the advisory lock on this connection. False when another process holds it. Raises OperationalError."""
+        """Take the advisory lock on this connection. False when another process holds it. Raises
+        OperationalError.
+        """
         row = self._connect().execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
         return bool(row and row[0])
 
@@ -75,7 +78,8 @@ class Listener:
     def wait(self, timeout: float) -> Sequence[Notification]:
         """Wait for notifications, at most ``timeout`` seconds, and return all that are there.
 
-        While the database is away this sleeps (with back-off, within the time-out) and returns nothing; once it is
+        While the database is away this sleeps (with back-off, within the time-out) and returns nothing;
+        once it is
         back, the first answer is one ``reconnected`` notification, since some may have been missed.
         """
         deadline = time.monotonic() + timeout
@@ -99,7 +103,11 @@ class Listener:
         if self._connection is not None and not self._connection.closed:
             return self._connection
         parameters = connections["default"].get_connection_params()
-        wanted = {key: value for key, value in parameters.items() if key not in {"cursor_factory", "context", "pool"}}
+        wanted = {
+            key: value
+            for key, value in parameters.items()
+            if key not in {"cursor_factory", "context", "pool"}
+        }
         opened = psycopg.connect(**wanted, autocommit=True)
         for channel in self._channels:
             opened.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))

@@ -1,8 +1,11 @@
 """Content-addressed files: problem manifests, grammars, data sets and models, each under its object id.
 
-A file is written to a temporary name, flushed, then renamed, so that a crash leaves either nothing or the whole object.
+A file is written to a temporary name, flushed, then renamed, so that a crash leaves either nothing or the
+whole object.
 Whatever is read is checked against its id; a corrupt file is never handed out. docs/protocol.md §1, §10.
 """
+
+# ruff: noqa: N818  (each class is named after its reason, as in protocol/errors.py)
 
 import contextlib
 import os
@@ -95,7 +98,9 @@ def put(data: bytes, *, expected: str | None = None) -> str:
 
 
 def put_stream(pieces: Iterable[bytes], *, max_bytes: int, expected: str | None = None) -> tuple[str, int]:
-    """Store what a stream yields, hashing as it comes, and return (id, length); nothing stays if it is refused."""
+    """Store what a stream yields, hashing as it comes, and return (id, length); nothing stays if it is
+    refused.
+    """
     hasher = ObjectHasher()
     length = 0
     with _temporary("stream") as (temporary, file):
@@ -125,7 +130,9 @@ def read(object_id: str) -> bytes:
 
 
 def open_range(object_id: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-    """Yield the object's bytes from ``start`` in pieces, unchecked: whoever fetches it checks it against the id."""
+    """Yield the object's bytes from ``start`` in pieces, unchecked: whoever fetches it checks it against
+    the id.
+    """
     try:
         file = path(object_id).open("rb")
     except FileNotFoundError:
@@ -177,5 +184,3 @@ def _publish(temporary: Path, file: BinaryIO, name: str) -> None:
         os.fsync(descriptor)  # the rename itself survives a power cut
     finally:
         os.close(descriptor)
-
-

@@ -30,7 +30,8 @@ def build_page(
     key: Callable[[Row], str | int],
     parameter: str = "before",
 ) -> dict[str, Any]:
-    """The JSON of one page: ``rows`` holds up to limit + 1 rows, the surplus one only says that there is a next page.
+    """The JSON of one page: ``rows`` holds up to limit + 1 rows, the surplus one only says that there is a
+    next page.
 
     ``key`` gives the value that the next page's ``parameter`` starts after.
     """

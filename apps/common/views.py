@@ -14,32 +14,34 @@ from protocol.errors import ProtocolError
 
 @never_cache
 @require_safe
-def healthz(request: HttpRequest) -> HttpResponse:
+def healthz(_request: HttpRequest) -> HttpResponse:
     """200 when all is well, else 503; either way what was checked and what is wrong."""
     findings = run_checks()
     is_well = all(finding.is_well for finding in findings)
     checks = {finding.name: finding.problem or "ok" for finding in findings}
-    return JsonResponse({"status": "ok" if is_well else "failing", "checks": checks}, status=200 if is_well else 503)
+    return JsonResponse(
+        {"status": "ok" if is_well else "failing", "checks": checks}, status=200 if is_well else 503
+    )
 
 
 @never_cache
 @require_safe
-def metrics(request: HttpRequest) -> HttpResponse:
+def metrics(_request: HttpRequest) -> HttpResponse:
     """All metrics of this process, and those that the apps read from the database, for Prometheus."""
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django names it
     """400 as a page, or as a problem for programs."""
     return _error(request, BadRequest(), 400)
 
 
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django names it
     """403 as a page, or as a problem for programs."""
     return _error(request, Forbidden(), 403)
 
 
-def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django names it
     """404 as a page, or as a problem for programs."""
     return _error(request, NotFound("page of this address"), 404)
 
@@ -49,7 +51,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _error(request, ServerError(), 500)
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  Django names it
     """403 for a form without its token, as after a long pause: says to load the page again."""
     return _error(request, Forbidden(), 403)
 

@@ -6,126 +6,235 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('key', models.CharField(db_collation='C', max_length=200, primary_key=True, serialize=False)),
-                ('value', models.JSONField()),
+                (
+                    "key",
+                    models.CharField(db_collation="C", max_length=200, primary_key=True, serialize=False),
+                ),
+                ("value", models.JSONField()),
             ],
         ),
         migrations.CreateModel(
-            name='Block',
+            name="Block",
             fields=[
-                ('hash', models.CharField(db_collation='C', max_length=64, primary_key=True, serialize=False)),
-                ('height', models.BigIntegerField()),
-                ('previous', models.CharField(db_collation='C', db_index=True, max_length=64)),
-                ('round', models.BigIntegerField()),
-                ('timestamp', models.BigIntegerField()),
-                ('threshold', models.BigIntegerField()),
-                ('problem', models.CharField(max_length=64)),
-                ('grammar', models.CharField(max_length=64)),
-                ('transactions_root', models.CharField(max_length=64)),
-                ('nonce', models.BigIntegerField()),
-                ('model', models.CharField(db_index=True, max_length=64)),
-                ('model_bytes', models.BigIntegerField()),
-                ('error', models.BigIntegerField()),
-                ('quality', models.BigIntegerField()),
-                ('state', models.CharField(max_length=64)),
-                ('seal', models.CharField(max_length=128)),
-                ('miner', models.CharField(max_length=90)),
-                ('raw', models.BinaryField()),
-                ('transaction_count', models.IntegerField()),
-                ('fees', models.BigIntegerField(default=0)),
-                ('reward', models.BigIntegerField(default=0)),
-                ('weight', models.BigIntegerField(default=0)),
-                ('work', models.BigIntegerField(default=0)),
-                ('late', models.BooleanField(default=False)),
-                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('evaluated_at', models.DateTimeField(null=True)),
-                ('connected_at', models.DateTimeField(null=True)),
-                ('status', models.CharField(choices=[('candidate', 'waits to be evaluated'), ('valid', 'every check passed, the model was scored here'), ('undecided', 'its model or data set is missing'), ('refused', 'a check failed')], default='candidate', max_length=9)),
-                ('refused_code', models.IntegerField(null=True)),
-                ('canonical', models.BooleanField(default=False)),
-                ('undo', models.JSONField(null=True)),
-                ('accumulator', models.BinaryField(null=True)),
+                (
+                    "hash",
+                    models.CharField(db_collation="C", max_length=64, primary_key=True, serialize=False),
+                ),
+                ("height", models.BigIntegerField()),
+                ("previous", models.CharField(db_collation="C", db_index=True, max_length=64)),
+                ("round", models.BigIntegerField()),
+                ("timestamp", models.BigIntegerField()),
+                ("threshold", models.BigIntegerField()),
+                ("problem", models.CharField(max_length=64)),
+                ("grammar", models.CharField(max_length=64)),
+                ("transactions_root", models.CharField(max_length=64)),
+                ("nonce", models.BigIntegerField()),
+                ("model", models.CharField(db_index=True, max_length=64)),
+                ("model_bytes", models.BigIntegerField()),
+                ("error", models.BigIntegerField()),
+                ("quality", models.BigIntegerField()),
+                ("state", models.CharField(max_length=64)),
+                ("seal", models.CharField(max_length=128)),
+                ("miner", models.CharField(max_length=90)),
+                ("raw", models.BinaryField()),
+                ("transaction_count", models.IntegerField()),
+                ("fees", models.BigIntegerField(default=0)),
+                ("reward", models.BigIntegerField(default=0)),
+                ("weight", models.BigIntegerField(default=0)),
+                ("work", models.BigIntegerField(default=0)),
+                ("late", models.BooleanField(default=False)),
+                ("received_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("evaluated_at", models.DateTimeField(null=True)),
+                ("connected_at", models.DateTimeField(null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("candidate", "waits to be evaluated"),
+                            ("valid", "every check passed, the model was scored here"),
+                            ("undecided", "its model or data set is missing"),
+                            ("refused", "a check failed"),
+                        ],
+                        default="candidate",
+                        max_length=9,
+                    ),
+                ),
+                ("refused_code", models.IntegerField(null=True)),
+                ("canonical", models.BooleanField(default=False)),
+                ("undo", models.JSONField(null=True)),
+                ("accumulator", models.BinaryField(null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['-height', 'hash'], name='chain_block_height'), models.Index(fields=['miner', '-height'], name='chain_block_miner'), models.Index(fields=['problem', '-quality'], name='chain_block_quality'), models.Index(condition=models.Q(('status', 'valid'), _negated=True), fields=['height'], name='chain_block_open')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('canonical', True)), fields=('height',), name='chain_block_one_canonical_per_height'), models.CheckConstraint(condition=models.Q(('canonical', False), ('status', 'valid'), _connector='OR'), name='chain_block_canonical_is_valid'), models.CheckConstraint(condition=models.Q(('status', 'refused'), ('refused_code', None), _connector='XOR'), name='chain_block_refused_has_code')],
+                "indexes": [
+                    models.Index(fields=["-height", "hash"], name="chain_block_height"),
+                    models.Index(fields=["miner", "-height"], name="chain_block_miner"),
+                    models.Index(fields=["problem", "-quality"], name="chain_block_quality"),
+                    models.Index(
+                        condition=models.Q(("status", "valid"), _negated=True),
+                        fields=["height"],
+                        name="chain_block_open",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("canonical", True)),
+                        fields=("height",),
+                        name="chain_block_one_canonical_per_height",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("canonical", False), ("status", "valid"), _connector="OR"),
+                        name="chain_block_canonical_is_valid",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("status", "refused"), ("refused_code", None), _connector="XOR"),
+                        name="chain_block_refused_has_code",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='NodeHeartbeat',
+            name="NodeHeartbeat",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('pid', models.IntegerField()),
-                ('started_at', models.DateTimeField()),
-                ('beat_at', models.DateTimeField()),
-                ('message', models.CharField(blank=True, max_length=200)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("pid", models.IntegerField()),
+                ("started_at", models.DateTimeField()),
+                ("beat_at", models.DateTimeField()),
+                ("message", models.CharField(blank=True, max_length=200)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='chain_nodeheartbeat_one_row')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="chain_nodeheartbeat_one_row")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Transaction',
+            name="Transaction",
             fields=[
-                ('txid', models.CharField(db_collation='C', max_length=64, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=20)),
-                ('sender', models.CharField(max_length=90)),
-                ('sequence', models.BigIntegerField()),
-                ('fee', models.BigIntegerField()),
-                ('amount', models.BigIntegerField()),
-                ('raw', models.BinaryField()),
-                ('first_seen', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('status', models.CharField(choices=[('pending', 'waits in the mempool'), ('included', 'in a block of the best chain'), ('dropped', 'can no longer be included')], default='pending', max_length=8)),
+                (
+                    "txid",
+                    models.CharField(db_collation="C", max_length=64, primary_key=True, serialize=False),
+                ),
+                ("kind", models.CharField(max_length=20)),
+                ("sender", models.CharField(max_length=90)),
+                ("sequence", models.BigIntegerField()),
+                ("fee", models.BigIntegerField()),
+                ("amount", models.BigIntegerField()),
+                ("raw", models.BinaryField()),
+                ("first_seen", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "waits in the mempool"),
+                            ("included", "in a block of the best chain"),
+                            ("dropped", "can no longer be included"),
+                        ],
+                        default="pending",
+                        max_length=8,
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('status', 'pending')), fields=['-fee', 'txid'], name='chain_transaction_mempool')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'pending')), fields=('sender', 'sequence'), name='chain_transaction_one_pending')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status", "pending")),
+                        fields=["-fee", "txid"],
+                        name="chain_transaction_mempool",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("status", "pending")),
+                        fields=("sender", "sequence"),
+                        name="chain_transaction_one_pending",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LedgerTip',
+            name="LedgerTip",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('accumulator', models.BinaryField()),
-                ('block', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='chain.block')),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("accumulator", models.BinaryField()),
+                (
+                    "block",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="chain.block"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='chain_ledgertip_one_row')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="chain_ledgertip_one_row")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='BlockTransaction',
+            name="BlockTransaction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.IntegerField()),
-                ('block', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='positions', to='chain.block')),
-                ('transaction', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='positions', to='chain.transaction')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.IntegerField()),
+                (
+                    "block",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="positions",
+                        to="chain.block",
+                    ),
+                ),
+                (
+                    "transaction",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="positions",
+                        to="chain.transaction",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('block', 'position'), name='chain_blocktransaction_position')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("block", "position"), name="chain_blocktransaction_position"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AddressTransaction',
+            name="AddressTransaction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address', models.CharField(db_collation='C', max_length=90)),
-                ('height', models.BigIntegerField()),
-                ('position', models.IntegerField()),
-                ('transaction', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='chain.transaction')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("address", models.CharField(db_collation="C", max_length=90)),
+                ("height", models.BigIntegerField()),
+                ("position", models.IntegerField()),
+                (
+                    "transaction",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="chain.transaction"),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('address', 'height', 'position'), name='chain_addresstransaction_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("address", "height", "position"), name="chain_addresstransaction_once"
+                    )
+                ],
             },
         ),
     ]

@@ -1,0 +1,35 @@
+"""`manage.py node`: the node's process."""
+
+import signal
+import threading
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.chain.node import Node, SecondNode
+from apps.common.errors import NotReady
+from protocol.evaluation import self_test
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    """Runs the node until SIGTERM or SIGINT."""
+
+    help = "Score candidates, connect the best block at each round's end, follow forks; one a database."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Run it; a second node on the same database ends with one line and status 1."""
+        stopped = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopped.set())
+        self_test()  # this machine computes exactly what the protocol says, or does not judge
+        log.info("node_started")
+        try:
+            Node().run(stopped.is_set)
+        except SecondNode as error:
+            raise CommandError("Another node already runs on this database; end it first.") from error
+        except NotReady as error:
+            raise CommandError(error.detail) from error
+        log.info("node_stopped")

@@ -1,0 +1,180 @@
+"""The node: one long-running process that scores candidates, connects the best at the round's end, and
+follows forks.
+
+It is the only one that connects or disconnects blocks, and holds an advisory lock for as long as it runs.
+Everything it knows is in the database: it may die at any moment and begin again.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from django.db import InterfaceError, OperationalError, close_old_connections
+from django.utils import timezone
+from psycopg import OperationalError as DriverError
+
+from apps.chain.candidates import evaluate_block, refuse_block
+from apps.chain.choosing import choose_next, is_complete, is_ripe, list_open
+from apps.chain.models import Block, NodeHeartbeat
+from apps.chain.rounds import get_round, round_to_json
+from apps.chain.selectors import get_params, get_tip
+from apps.chain.services import CannotConnect, move_tip
+from apps.chain.store import BlockIndex, to_indexed
+from apps.common.live import publish
+from apps.common.notify import Listener
+from protocol.errors import ReorgTooDeep
+from protocol.forkchoice import choose_tip, find_reorg_path
+
+LOCK_KEY = 0x636F696E6169  # the letters "coinai"
+LOCK_SECONDS = 3.0  # how long the lock of a node that was just killed may linger
+POLL_SECONDS = 1.0
+LEAST_WAIT = 0.01
+MAX_BACKOFF = 5.0
+CHANNELS = ("coinai_candidate",)
+
+log = structlog.get_logger(__name__)
+
+
+class SecondNode(Exception):  # noqa: N818  (named after its reason)
+    """Another node already runs on this database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the browsers were last told of the round, so that they are told again only when it changed."""
+
+    parent: str = ""
+    number: int = -1
+    candidates: tuple[tuple[str, str], ...] = ()
+
+
+class Node:
+    """The loop (`run`) around what is done each time (`step`)."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._shown = Shown()
+        self._started = timezone.now()
+        self._backoff = LEAST_WAIT
+
+    def run(self, is_stopped: Callable[[], bool]) -> None:
+        """Work until ``is_stopped``. Raises SecondNode when another node holds the lock."""
+        with Listener(*CHANNELS) as listener:
+            while not is_stopped():
+                try:
+                    self._hold_lock(listener)
+                    wait = self.step()
+                    self._backoff = LEAST_WAIT
+                    listener.wait(wait)
+                except (OperationalError, InterfaceError, DriverError) as error:
+                    self._wait_for_database(error)
+
+    def step(self) -> float:
+        """Do all that can be done now; returns the seconds until there may be more, at most one."""
+        self._beat()
+        self._reconsider_undecided()
+        while self.evaluate_next() or self.follow_best():
+            self._beat()
+        self._show_round()
+        return self._compute_wait()
+
+    def evaluate_next(self) -> bool:
+        """Evaluate the most urgent candidate that could win; False when there is none."""
+        block = choose_next(get_tip(), list_open())
+        if block is None:
+            return False
+        started = time.monotonic()
+        verdict = evaluate_block(block_hash=block.hash)
+        log.info(
+            "candidate_evaluated",
+            hash=verdict.hash[:12],
+            height=verdict.height,
+            round=verdict.round,
+            error=verdict.error,
+            verdict=verdict.status,
+            code=verdict.refused_code,
+            seconds=round(time.monotonic() - started, 2),
+        )
+        self._show_round()
+        return True
+
+    def follow_best(self) -> bool:
+        """Move to the best tip whose time has come; False when the present one is it."""
+        tip = get_tip()
+        path = self._find_better(tip)
+        if path is None:
+            return False
+        disconnect, connect = path
+        try:
+            move_tip(disconnect=disconnect, connect=connect, now=self._clock())
+        except CannotConnect as error:
+            # Its evaluation had passed: either a fault of this software or a damaged database. Never try
+            # it again.
+            log.error(
+                "valid_block_refused",
+                hash=error.block_hash,
+                code=error.reason.code,
+                detail=error.reason.detail,
+            )
+            refuse_block(block_hash=error.block_hash, code=error.reason.code)
+            return True
+        log.info("tip_moved", hash=connect[-1][:12], undone=len(disconnect), added=len(connect))
+        return True
+
+    def _find_better(self, tip: Block) -> tuple[Sequence[str], Sequence[str]] | None:
+        now = self._clock()
+        ripe = {block.hash: to_indexed(block) for block in list_open() if is_ripe(block, now)}
+        while ripe:
+            best = choose_tip(to_indexed(tip), ripe.values())
+            if best.hash == tip.hash:
+                return None
+            try:
+                return find_reorg_path(BlockIndex(), tip.hash, best.hash, max_reorg=get_params().max_reorg)
+            except ReorgTooDeep as error:
+                log.warning("branch_too_deep", hash=best.hash, depth=error.depth, limit=error.limit)
+                del ripe[best.hash]
+        return None
+
+    def _reconsider_undecided(self) -> None:
+        """What was missing for a block may have come: then it is a candidate again."""
+        for block in list_open():
+            if block.status == Block.Status.UNDECIDED and is_complete(block):
+                undecided = Block.objects.filter(hash=block.hash, status=Block.Status.UNDECIDED)
+                undecided.update(status=Block.Status.CANDIDATE)
+
+    def _show_round(self) -> None:
+        view = get_round(self._clock())
+        candidates = tuple((block.hash, block.status) for block in view.candidates)
+        shown = Shown(view.parent.hash, view.number, candidates)
+        if shown != self._shown:
+            publish("round", round_to_json(view))
+            self._shown = shown
+
+    def _compute_wait(self) -> float:
+        """Seconds until a round ends, when a candidate becomes ripe; at most POLL_SECONDS."""
+        now = self._clock()
+        ends = [get_round(now).ends, *(block.timestamp for block in list_open() if block.timestamp > now)]
+        return min(POLL_SECONDS, max(LEAST_WAIT, min(ends) - now))
+
+    def _beat(self) -> None:
+        NodeHeartbeat.objects.update_or_create(
+            id=1, defaults={"pid": os.getpid(), "started_at": self._started, "beat_at": timezone.now()}
+        )
+
+    def _hold_lock(self, listener: Listener) -> None:
+        if listener.is_connected():
+            return
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not listener.try_lock(LOCK_KEY):
+            if time.monotonic() > deadline:
+                raise SecondNode
+            time.sleep(0.1)
+
+    def _wait_for_database(self, error: Exception) -> None:
+        self._backoff = min(MAX_BACKOFF, max(0.1, self._backoff * 2))
+        reason = str(error).strip().splitlines()
+        log.warning("database_away", error=reason[0] if reason else "", next_try_s=self._backoff)
+        close_old_connections()
+        time.sleep(self._backoff)
