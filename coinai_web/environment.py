@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit
 
 import environ
 import psycopg
@@ -103,7 +103,7 @@ def read_channel_url(name: str, broker: str) -> str:
     parts = urlsplit(url)
     if parts.scheme == "redis+socket":
         number = parse_qs(parts.query).get("virtual_host", ["0"])[0].strip("/")
-        return urlunsplit(("unix", "", parts.path, f"db={number}", ""))
+        return f"unix://{parts.path}?db={number}"  # urlunsplit leaves the slashes out
     if parts.scheme not in {"redis", "rediss", "unix"}:
         raise ImproperlyConfigured(
             f"The channel layer needs Valkey or Redis, and {url.split(':', 1)[0]}: is neither. "
