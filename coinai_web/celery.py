@@ -10,4 +10,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "coinai_web.settings")
 
 app = Celery("coinai_web")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.set_default()  # so that apps find it as celery.current_app in every thread
 app.autodiscover_tasks()

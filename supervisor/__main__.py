@@ -12,7 +12,7 @@ from supervisor.preflight import check_disk, check_port, make_home, take_lock
 from supervisor.programs import Addresses, build_programs, build_steps
 from supervisor.records import MARK, Records, stop_stale
 from supervisor.servers import Server, prepare_broker, prepare_postgres, remove_socket_folder
-from supervisor.watch import EndRequestedError, Watch
+from supervisor.watch import EndRequested, Watch
 
 SERVER_START_SECONDS = 60.0
 ANSWER_SECONDS = 120.0
@@ -55,7 +55,7 @@ def run_steps(configuration: Configuration, watch: Watch, addresses: Addresses) 
 
 
 def run_programs(configuration: Configuration, watch: Watch, addresses: Addresses) -> None:
-    """Starts the system and keeps it running until a signal ends it (EndRequestedError)."""
+    """Starts the system and keeps it running until a signal ends it (EndRequested)."""
     started = time.monotonic()
     for program in build_programs(configuration, addresses):
         watch.console.say(f"starting {program.name}")
@@ -75,7 +75,7 @@ def run_programs(configuration: Configuration, watch: Watch, addresses: Addresse
 
 
 def run(configuration: Configuration, watch: Watch) -> None:
-    """One run from the first server to the last stop. Raises SetupError or EndRequestedError."""
+    """One run from the first server to the last stop. Raises SetupError or EndRequested."""
     servers: list[Server] = []
     try:
         watch.install()
@@ -109,7 +109,7 @@ def main() -> int:
     except SetupError as error:
         console.say(f"!! {error}", loud=True)
         return 1
-    except (EndRequestedError, KeyboardInterrupt):
+    except (EndRequested, KeyboardInterrupt):
         console.say("everything has ended")
     finally:
         console.close()

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-NAME_WIDTH = 11
+NAME_WIDTH = 12
 COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
 LOUD = "1;31"
 WAITING_LINES = 10_000

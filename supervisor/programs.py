@@ -13,6 +13,9 @@ from supervisor.leash import leashed
 # What a worker needs no key to: it may run on a machine that must not reach the database.
 HIDDEN_FROM_WORKERS = ("DATABASE_URL", "COINAI_SECRET_KEY")
 CELERY = ("--without-gossip", "--without-mingle", "--prefetch-multiplier", "1", "--loglevel", "INFO")
+# Celery's cold shutdown. A warm one waits for the task at hand, which is a training; its lease is in the
+# database, and goes to another worker.
+COLD_SHUTDOWN = signal.SIGQUIT
 # Training takes every core it gets; the pages stay quick when it steps back.
 POLITE = ("nice", "-n", "10")
 
@@ -51,14 +54,39 @@ def worker_environment(configuration: Configuration, addresses: Addresses) -> di
     return environment
 
 
-def _python(*arguments: str, prefix: tuple[str, ...] = ()) -> tuple[str, ...]:
-    return tuple(leashed([*prefix, sys.executable, *arguments], signal=signal.SIGTERM))
+def _python(*arguments: str) -> tuple[str, ...]:
+    return tuple(leashed([sys.executable, *arguments], signal=signal.SIGTERM))
 
 
-def _celery(application: str, queue: str, processes: int) -> tuple[str, ...]:
-    return (
-        *("-m", "celery", "-A", application, "worker", "-Q", queue, "-c", str(processes)),
-        *("-n", f"{queue}@%h", *CELERY),
+def _celery(
+    name: str,
+    queue: str,
+    environment: Mapping[str, str],
+    *,
+    application: str,
+    processes: int = 1,
+    polite: bool = False,
+) -> Program:
+    worker = (
+        "-m",
+        "celery",
+        "-A",
+        application,
+        "worker",
+        "-Q",
+        queue,
+        "-c",
+        str(processes),
+        "-n",
+        f"{queue}@%h",
+    )
+    command = [*(POLITE if polite else ()), sys.executable, *worker, *CELERY]
+    return Program(
+        name,
+        tuple(leashed(command, signal=COLD_SHUTDOWN)),
+        environment,
+        stop_signal=COLD_SHUTDOWN,
+        dies_with=("valkey",),
     )
 
 
@@ -80,15 +108,16 @@ def build_programs(configuration: Configuration, addresses: Addresses) -> list[P
         *("--port", str(configuration.port), "--lifespan", "off", "--no-access-log"),
         *("--timeout-graceful-shutdown", "3"),
     )
-    broker = ("valkey",)
     programs = [
         Program("web", _python(*web), site),
         Program("node", _python("manage.py", "node"), site),
         Program("coordinator", _python("manage.py", "coordinator"), site),
-        Program("site-tasks", _python(*_celery("coinai_web", "site", 1)), site, dies_with=broker),
-        Program("verifier", _python(*_celery("workers", "verification", 1)), worker, dies_with=broker),
+        _celery("site-tasks", "site", site, application="coinai_web"),
+        _celery("verifier", "verification", worker, application="workers"),
     ]
     if configuration.workers:
-        mining = _python(*_celery("workers", "mining", configuration.workers), prefix=POLITE)
-        programs.append(Program("miner", mining, worker, dies_with=broker))
+        mining = configuration.workers
+        programs.append(
+            _celery("miner", "mining", worker, application="workers", processes=mining, polite=True)
+        )
     return programs

@@ -26,7 +26,7 @@ HURRY_AFTER_SECONDS = 1.0
 CHUNK = 65_536
 
 
-class EndRequestedError(Exception):
+class EndRequested(Exception):
     """A signal asked the supervisor to end."""
 
 
@@ -75,7 +75,7 @@ class Watch:
             self.records.add(Recorded(program.name, child.process, int(program.stop_signal), program.server))
 
     def run_step(self, program: Program) -> int:
-        """Runs a program that is marked `once` to its end; returns its status. Raises EndRequestedError."""
+        """Runs a program that is marked `once` to its end; returns its status. Raises EndRequested."""
         child = Child(program)
         self.children[program.name] = child
         self._start(child)
@@ -87,12 +87,12 @@ class Watch:
     def run_until(self, done: Callable[[], bool], *, seconds: float | None = None) -> bool:
         """Runs the loop until `done()`, or for some seconds; returns what `done()` says then.
 
-        Raises EndRequestedError on a signal to end, unless it is ending already.
+        Raises EndRequested on a signal to end, unless it is ending already.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         while not done():
             if self.signals and self.stopping_since is None:
-                raise EndRequestedError
+                raise EndRequested
             if deadline is not None and time.monotonic() >= deadline:
                 return done()
             self._turn()

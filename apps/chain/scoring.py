@@ -10,19 +10,19 @@ import time
 from dataclasses import dataclass
 
 import structlog
+from celery import current_app
 from celery.exceptions import CeleryError
 from celery.exceptions import TimeoutError as CeleryTimeout
 from django.conf import settings
 from kombu.exceptions import OperationalError
-from protocol.evaluation import evaluate
 from redis.exceptions import RedisError
 
 from apps.chain.contents import derive, get_data_set, get_problem
 from apps.chain.models import Block
 from apps.chain.selectors import get_params
 from apps.common import object_store
-from coinai_web.celery import app
 from protocol.blocks import Header
+from protocol.evaluation import evaluate
 from protocol.grammar import compute_seed
 from protocol.model_file import Model, read_model
 from protocol.validation import check_error, check_model
@@ -131,7 +131,7 @@ class _Workers:
 
     def _look(self) -> bool:
         try:
-            queues = app.control.inspect(timeout=0.5).active_queues() or {}
+            queues = current_app.control.inspect(timeout=0.5).active_queues() or {}
         except (OperationalError, RedisError, OSError):
             return False
         return any(queue.get("name") == QUEUE for found in queues.values() for queue in found)
@@ -157,7 +157,9 @@ def _ask_worker(terms: Terms) -> int | None:
     timeout = settings.COINAI_SCORE_TIMEOUT
     result = None
     try:
-        result = app.send_task(TASK, kwargs=request, queue=QUEUE, expires=timeout, ignore_result=False)
+        result = current_app.send_task(
+            TASK, kwargs=request, queue=QUEUE, expires=timeout, ignore_result=False
+        )
         answer = result.get(timeout=timeout, disable_sync_subtasks=False)
     except (CeleryTimeout, OperationalError, RedisError, OSError) as error:
         workers.forget()

@@ -13,7 +13,7 @@ from supervisor.child import Program
 from supervisor.console import Console
 from supervisor.leash import leashed
 from supervisor.records import MARK, Records, stop_stale
-from supervisor.watch import EndRequestedError, Watch
+from supervisor.watch import EndRequested, Watch
 
 
 def make_program(entry: dict[str, str | bool | list[str]], mark: str) -> Program:
@@ -39,7 +39,7 @@ def main(home: Path) -> None:
         for entry in json.load(sys.stdin):
             watch.start(make_program(entry, records.mark))
         watch.run_until(lambda: False)
-    except EndRequestedError:
+    except EndRequested:
         console.say("asked to end")
     finally:
         watch.stop()

@@ -21,7 +21,7 @@ def test_a_line_has_the_name_of_its_program_in_front(tmp_path: Path) -> None:
     console.line("web", "hello")
     console.say("that is all")
     console.close()
-    assert stream.getvalue() == "web        | hello\nsupervisor | that is all\n"
+    assert stream.getvalue() == "web         | hello\nsupervisor  | that is all\n"
     assert (tmp_path / "web.log").read_text().endswith("Z hello\n")
 
 

@@ -37,8 +37,8 @@ def read_grandchild(text: str) -> int:
 
 def test_it_prints_each_line_with_the_name_of_its_program(start_fake: StartFake) -> None:
     system = start_fake(program("web", FOREVER), program("node", "print('tip'); " + FOREVER))
-    system.wait_for("web        | here I am")
-    system.wait_for("node       | tip")
+    system.wait_for("web         | here I am")
+    system.wait_for("node        | tip")
     assert system.end() == 0
     assert "here I am" in (system.home / "logs" / "web.log").read_text()
 
@@ -97,7 +97,7 @@ def test_it_ends_servers_after_the_programs_that_use_them(start_fake: StartFake)
     system = start_fake(program("postgres", farewell, server=True), program("web", farewell))
     system.wait_for("here I am", times=2)
     system.end()
-    assert system.text.index("web        | goodbye") < system.text.index("postgres   | goodbye")
+    assert system.text.index("web         | goodbye") < system.text.index("postgres    | goodbye")
 
 
 def test_a_second_signal_ends_a_stubborn_program_at_once(start_fake: StartFake) -> None:
