@@ -74,7 +74,7 @@ def check_production(**_kwargs: Any) -> Sequence[CheckMessage]:
         messages.append(
             Warning(
                 "Static files are served without hashed names.",
-                hint="Run `manage.py collectstatic` and set COINAI_HASHED_STATIC=1.",
+                hint="Set COINAI_HASHED_STATIC=1 and run `manage.py collectstatic`.",
                 id="coinai.W005",
             )
         )

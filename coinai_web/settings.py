@@ -109,9 +109,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Production
 # collects them once and serves hashed, compressed, immutable names.
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
 COINAI_HASHED_STATIC = environment.read_flag("COINAI_HASHED_STATIC")
+STATIC_ROOT = BASE_DIR / "staticfiles" if COINAI_HASHED_STATIC else None
 WHITENOISE_USE_FINDERS = not COINAI_HASHED_STATIC
 WHITENOISE_AUTOREFRESH = DEBUG
 STORAGES = {

@@ -46,7 +46,7 @@ def status(request: HttpRequest) -> HttpResponse:
                 "started": view.started,
                 "ends": view.ends,
                 "threshold": view.threshold,
-                "best": None if view.best is None else view.best.hash,
+                "best": None if view.best is None else api.candidate_to_json(view.best),
             },
         },
     )

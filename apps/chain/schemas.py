@@ -31,15 +31,27 @@ class LayerOut(Schema):
     macs: int
 
 
+class CandidateOut(Schema):
+    """A block that may be connected when its round ends."""
+
+    hash: str
+    quality: int
+    error: int
+    round: int
+    model: str
+    miner: str
+    status: str
+
+
 class RoundOut(Schema):
-    """The round that is running: Unix seconds, millibits, and the best candidate's hash."""
+    """The round that is running: Unix seconds, millibits, and the best candidate so far."""
 
     height: int
     number: int
     started: int
     ends: int
     threshold: int
-    best: str | None
+    best: CandidateOut | None
 
 
 class StatusOut(Schema):

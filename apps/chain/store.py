@@ -76,7 +76,9 @@ class Ledger:
 
 def lock_tip() -> LedgerTip:
     """The ledger's one row, locked until the transaction ends: nobody else moves the ledger meanwhile."""
-    tip = LedgerTip.objects.select_for_update(of=("self",)).select_related("block").first()
+    # Without a join: after waiting for the lock, PostgreSQL would pair the new row with the old block, and
+    # find none.
+    tip = LedgerTip.objects.select_for_update().first()
     if tip is None:
         raise NotReady()
     return tip

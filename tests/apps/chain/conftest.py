@@ -1,6 +1,5 @@
 """A real chain on the testing network, and a miner for it."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from apps.chain.genesis import init_chain
 from apps.chain.models import Block
 from apps.chain.selectors import clear_genesis
 from tests.apps.chain.miner import Miner
+
+GENESIS_TIME = 1_700_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +27,11 @@ def home(tmp_path: Path, settings) -> Iterator[Path]:
 
 
 @pytest.fixture
-def genesis(db: None) -> Block:
-    """Block 0 of a chain that began an hour ago."""
-    return init_chain(now=int(time.time()) - 3600)
+def genesis(request: pytest.FixtureRequest) -> Block:
+    """Block 0 of a chain that always begins at the same second, so that blocks mined once are mined again for free."""
+    transactional = request.node.get_closest_marker("django_db").kwargs.get("transaction", False)
+    request.getfixturevalue("transactional_db" if transactional else "db")
+    return init_chain(now=GENESIS_TIME)
 
 
 @pytest.fixture
