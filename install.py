@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 CONSTRAINTS = ROOT / "constraints.txt"
-REQUIREMENTS = {"run": ("site.txt", "worker.txt"), "test": ("test.txt",)}
+REQUIREMENTS = {"run": ("site.txt", "embedded.txt", "worker.txt"), "test": ("test.txt",)}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 # What an installation takes, with room to spare: with the CPU build of torch, and with the CUDA build.
