@@ -123,9 +123,9 @@ class SelfTestCase:
     """[n, classes]"""
 
 
-# Text, input shape, largest weight, largest bias, smallest and largest shift. Together: every kind of layer and
-# activation, even kernels, kernels larger than the picture, odd edges, negative shifts, and sums close to what
-# float32 and 32 bits hold: 1030 · 127 · 128 is just below 2^24, 1056 of them just above.
+# Text, input shape, largest weight, largest bias, smallest and largest shift. Together: every kind of layer
+# and activation, even kernels, kernels larger than the picture, odd edges, negative shifts, and sums close to
+# what float32 and 32 bits hold: 1030 · 127 · 128 is just below 2^24; 1057 · 127 · 127 is odd and above.
 _SELF_TEST: tuple[tuple[str, tuple[int, int, int], int, int, tuple[int, int]], ...] = (
     ("conv 3 3 relu pool max conv 4 2 tanh flatten fc 5 sigmoid", (2, 7, 6), 40, 300, (4, 9)),
     ("residual 4 tanh pool avg separable 5 3 relu gap fc 6 tanh", (3, 5, 7), 60, 300, (3, 8)),
@@ -134,8 +134,8 @@ _SELF_TEST: tuple[tuple[str, tuple[int, int, int], int, int, tuple[int, int]], .
     ("separable 2 5 sigmoid conv 9 1 tanh pool avg flatten fc 4 relu", (2, 6, 6), 9, 50, (0, 5)),
     ("flatten fc 2 relu", (1, 10, 103), 127, 100, (13, 14)),
     ("flatten", (1, 10, 103), 127, 30000, (0, 0)),
-    ("flatten", (1, 24, 44), 127, 30000, (0, 0)),
-    ("conv 3 3 tanh flatten fc 3 relu", (1, 4, 4), 127, 2**30 - 2**18, (31, 31)),
+    ("flatten", (1, 7, 151), 127, 30000, (0, 0)),
+    ("conv 3 3 tanh flatten fc 3 relu", (1, 4, 4), 127, 2**30 - 2**20, (31, 31)),
 )
 
 
