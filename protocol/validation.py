@@ -71,6 +71,7 @@ from protocol.evaluation import evaluate
 from protocol.grammar import Derivation, compute_seed
 from protocol.ledger import ActiveContents, MuHash, StateReader, Transition, active_contents, apply_block
 from protocol.merkle import object_id
+from protocol.metrics import compute_least_error
 from protocol.model_file import Model, read_model
 from protocol.params import ChainParams
 from protocol.problem import Problem, parse_problem
@@ -268,7 +269,7 @@ def check_header(
 
 def check_claim(header: Header, problem: Problem) -> None:
     """Check 17: no model can be better than half a validation example (§6.4)."""
-    least = -(-MAX_ERROR // (2 * problem.validation))
+    least = compute_least_error(problem.validation)
     if header.error < least:
         raise FalseClaim(header.error, least, MAX_ERROR)
 
