@@ -28,7 +28,9 @@ def home(tmp_path: Path, settings) -> Iterator[Path]:
 
 @pytest.fixture
 def genesis(request: pytest.FixtureRequest) -> Block:
-    """Block 0 of a chain that always begins at the same second, so that blocks mined once are mined again for free."""
+    """Block 0 of a chain that always begins at the same second, so that blocks mined once are mined again for
+    free.
+    """
     transactional = request.node.get_closest_marker("django_db").kwargs.get("transaction", False)
     request.getfixturevalue("transactional_db" if transactional else "db")
     return init_chain(now=GENESIS_TIME)

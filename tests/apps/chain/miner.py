@@ -1,7 +1,7 @@
 """Makes valid blocks on any block in the database, and brings them into the node step by step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction as database
 
@@ -13,7 +13,7 @@ from apps.chain.services import connect_block
 from apps.chain.store import lock_tip, open_ledger
 from apps.common import object_store
 from protocol.blocks import Block as BlockContents
-from protocol.blocks import encode_block
+from protocol.blocks import encode_block, seal_header
 from protocol.crypto import sha3_256
 from protocol.transactions import SignedTransaction
 from tests.mining import Mined, make_block
@@ -77,3 +77,8 @@ class Miner:
 def submit(contents: BlockContents) -> Block:
     """Bring a block in as of half a round before its end."""
     return submit_candidate(raw=encode_block(contents), now=contents.header.timestamp - 0.5)
+
+
+def forge(contents: BlockContents, secret: bytes = Miner().secret, **fields) -> BlockContents:
+    """The block with other header fields, sealed again: wrong in nothing but those."""
+    return BlockContents(seal_header(replace(contents.header, **fields), secret), contents.transactions)
