@@ -10,7 +10,7 @@ import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from redis.exceptions import RedisError
 
 from apps.pool import services
@@ -68,7 +68,7 @@ class PoolConsumer(AsyncWebsocketConsumer):
             await self._handle(parse_message(text_data))
         except ProtocolError as error:
             await self._refuse(error)
-        except OperationalError as error:
+        except (OperationalError, InterfaceError) as error:
             logger.warning("database_gone", error=str(error))
             await self.close(CLOSE_TRY_AGAIN)
 

@@ -4,9 +4,10 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
-from django.db import OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 
 from apps.chain import api as chain
@@ -123,7 +124,7 @@ class Coordinator:
         else:
             self.backoff = 0.0
 
-    def send(self, lease: object) -> None:
+    def send(self, lease: UUID) -> None:
         """Send one lease. Raises BrokerGoneError, with the lease waiting for the next attempt."""
         token = services.mark_dispatched(lease=lease)
         if token is None:
@@ -216,6 +217,6 @@ class Verifier(threading.Thread):
                     error=row.error,
                     state=row.state,
                 )
-        except OperationalError as error:
+        except (OperationalError, InterfaceError) as error:
             logger.warning("database_gone", error=str(error).strip())
             connection.close()

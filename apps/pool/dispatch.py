@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from celery import current_app
-from kombu import Connection
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 MINE_TASK = "workers.mine"
@@ -19,8 +19,9 @@ class BrokerGoneError(Exception):
 class LeaseQueue:
     """The mining queue over one connection, made anew after an error. Never waits long for a dead broker."""
 
-    def __init__(self, *, site_url: str) -> None:
+    def __init__(self, *, site_url: str, broker_url: str | None = None) -> None:
         self._site_url = site_url
+        self._broker_url = broker_url  # None: the one of the settings
         self._connection: Connection | None = None
         self._channel: Any = None
 
@@ -77,7 +78,7 @@ class LeaseQueue:
 
     def _connect(self) -> None:
         # Celery's pools retry for ever and would block the loop that voids leases: one try, then back-off.
-        connection = current_app.connection_for_write(connect_timeout=CONNECT_SECONDS)
+        connection = current_app.connection_for_write(self._broker_url, connect_timeout=CONNECT_SECONDS)
         self._connection = connection
         connection.ensure_connection(
             max_retries=1, interval_start=0, interval_step=0, timeout=CONNECT_SECONDS

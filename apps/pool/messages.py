@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 from apps.pool.errors import BadPoolMessage, PoolMessageTooLarge
 from protocol.encoding import MAX_INTEGER
 
-MAX_MESSAGE_BYTES = 256 * 1024
-MAX_RUNS = 64
+MAX_MESSAGE_BYTES = 2**20
+MAX_RUNS = 256
 MAX_POINTS = 512
 MAX_NAME = 100
 RUN_STATES = ("training", "scoring", "submitted", "finished", "abandoned", "cancelled")
@@ -115,7 +115,7 @@ def _worker(value: Any) -> Worker:
         name=_text(content, "name"),
         device=_text(content, "device"),
         threads=_integer(content, "threads", most=2**20),
-        version=_text(content, "version"),
+        version=_text(content, "version", most=50),
     )
 
 
@@ -167,10 +167,10 @@ def _list(content: dict[str, Any], name: str, most: int) -> list[Any]:
     return value
 
 
-def _text(content: dict[str, Any], name: str) -> str:
+def _text(content: dict[str, Any], name: str, *, most: int = MAX_NAME) -> str:
     value = content.get(name)
-    if not isinstance(value, str) or not value or len(value) > MAX_NAME or not value.isprintable():
-        raise BadPoolMessage(f"{name} is not a line of 1 to {MAX_NAME} characters")
+    if not isinstance(value, str) or not value or len(value) > most or not value.isprintable():
+        raise BadPoolMessage(f"{name} is not a line of 1 to {most} characters")
     return value
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Router, Status
 
 from apps.chain import api as chain
 from apps.pool import services
@@ -23,7 +23,7 @@ def pool_status(request: HttpRequest) -> dict[str, Any]:  # noqa: ARG001
 @router.put(
     "/pool/leases/{lease}/model", response={202: dict[str, Any]}, summary="Hand in a model", auth=None
 )
-def lease_model(request: HttpRequest, lease: str, nonce: int, error: int) -> tuple[int, dict[str, Any]]:
+def lease_model(request: HttpRequest, lease: str, nonce: int, error: int) -> Status:
     """Hand in the model of a nonce with the exact error that you computed; `Authorization: Bearer TOKEN`.
 
     The answer only says that the model was received: the pool scores it anew.
@@ -31,7 +31,7 @@ def lease_model(request: HttpRequest, lease: str, nonce: int, error: int) -> tup
     submission = services.receive_model(
         lease=lease, token=read_token(request), nonce=nonce, claimed_error=error, data=read_model(request)
     )
-    return 202, {"submission": str(submission.id)}
+    return Status(202, {"submission": str(submission.id)})
 
 
 def read_token(request: HttpRequest) -> str:

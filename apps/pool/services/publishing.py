@@ -19,6 +19,7 @@ from apps.pool.store import read_body, run_id
 from protocol.blocks import VERSION, Block, Header, encode_block, seal_header
 from protocol.errors import ProtocolError
 from protocol.threshold import compute_quality
+from protocol.transactions import SignedTransaction
 
 
 def publish(*, secret: bytes, key: bytes, now: float | None = None) -> Publication | None:
@@ -50,7 +51,7 @@ def publish(*, secret: bytes, key: bytes, now: float | None = None) -> Publicati
             )
     except IntegrityError:
         return None  # this round has its candidate already, §3 allows no second
-    return _hand_over(row)
+    return _hand_over(row, view.now)
 
 
 def settle_publications(*, now: float | None = None) -> None:
@@ -60,7 +61,7 @@ def settle_publications(*, now: float | None = None) -> None:
         if _find_status(row) is not None:
             _set_state(row, PublicationState.SUBMITTED)
         elif _is_current(row, now):
-            _hand_over(row)
+            _hand_over(row, now)
         else:
             _set_state(row, PublicationState.LAPSED)
     tip = chain.get_tip().hash
@@ -76,7 +77,7 @@ def seal_block(best: Submission, view: chain.RoundView, *, secret: bytes, key: b
     None when the tip moved meanwhile, or when this round works on other contents.
     """
     template = best.template
-    _, *signed = read_body(template)
+    signed = [item for item in read_body(template) if isinstance(item, SignedTransaction)]
     # Computed again for this round: where a stall begins, the same transactions lead to another state (§5).
     draft = chain.build_template(key, round=view.number, transactions=signed)
     if (draft.parent, draft.transactions_root, draft.problem, draft.grammar) != (
@@ -114,9 +115,9 @@ def _has_living(parent: str) -> bool:
     ).exists()
 
 
-def _hand_over(row: Publication) -> Publication:
+def _hand_over(row: Publication, now: float) -> Publication:
     try:
-        chain.submit_candidate(bytes(row.raw))
+        chain.submit_candidate(bytes(row.raw), now=now)
     except ProtocolError as error:
         if _find_status(row) is None:  # not merely known already
             return _set_state(row, PublicationState.REFUSED, error.code)

@@ -1,6 +1,7 @@
 """Models that workers hand in: stored, then scored anew. A worker's claim decides nothing but the order."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -82,7 +83,7 @@ def verify_next() -> Submission | None:
     return None if first is None else verify_submission(submission=first)
 
 
-def verify_submission(*, submission: object) -> Submission:
+def verify_submission(*, submission: UUID) -> Submission:
     """Score one model; it is verified only if the claim is exactly right. A decided one stays as it is."""
     # Counted before the attempt: a model that brings this process down is given up after a few.
     Submission.objects.filter(id=submission, state=SubmissionState.RECEIVED).update(

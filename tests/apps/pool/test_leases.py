@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def test_concurrent_leases_never_overlap() -> None:
     ranges = sorted((lease.nonce_start, lease.nonce_end) for batch in leases for lease in batch)
     assert len(ranges) == 30
     assert ranges[0][0] == 0
-    assert all(before[1] == after[0] for before, after in zip(ranges, ranges[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(ranges))
 
 
 def test_the_database_refuses_overlapping_leases() -> None:
@@ -165,7 +166,11 @@ def test_runs_are_written_with_the_network_that_their_nonce_really_gives() -> No
     assert run.parameters == derive(lease.template, nonce).parameters
     assert (run.state, run.steps, run.error) == ("scoring", 3, 650_000)
     assert run.curve == [[0.1, 1, 2.3, None], [0.2, 2, 2.0, 700_000], [0.3, 3, 1.5, 650_000]]
-    assert timedelta(seconds=0) <= timezone.now() - run.started_at - timedelta(seconds=0.2) < timedelta(seconds=5)
+    assert (
+        timedelta(seconds=0)
+        <= timezone.now() - run.started_at - timedelta(seconds=0.2)
+        < timedelta(seconds=5)
+    )
 
 
 def test_a_late_report_does_not_bring_an_ended_run_back() -> None:

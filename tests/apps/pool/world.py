@@ -1,8 +1,8 @@
-"""A small chain for the pool's tests: a problem whose models are made by hand, so that their errors are known."""
+"""A small chain for the pool's tests, with a problem whose models are made by hand: their errors are known."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from apps.chain import api as chain
-from apps.chain.genesis import init_chain
+from apps.chain.genesis import init_chain, make_genesis
 from apps.chain.node import Node
+from apps.common import object_store
 from apps.pool import services
 from apps.pool.errors import PoolError
 from apps.pool.messages import Effort, Worker
@@ -20,8 +21,8 @@ from apps.pool.store import derive
 from protocol.architecture import Architecture
 from protocol.crypto import public_key, sha3_256
 from protocol.data_set import write_data_set
+from protocol.encoding import encode
 from protocol.errors import NotMinable
-from protocol.merkle import object_id
 from protocol.model_file import ModelTensors, write_model
 from protocol.problem import Problem
 
@@ -34,15 +35,14 @@ SHARES = (50, 25, 15, 10)  # of the validation labels 0, 1, 2, 3
 ERRORS = tuple(10**6 - share * 10_000 for share in SHARES)  # of the models that always say 0, 1, 2, 3
 
 
-def write_problem(folder: Path) -> None:
-    """The data set and the manifest of the testing network, in the place of the digits."""
+def write_problem() -> str:
+    """Store the data set and the manifest; returns the problem's id."""
     labels = np.repeat(np.arange(len(SHARES), dtype="<u2"), SHARES)
-    pictures = bytes(64 * len(labels))
     data = write_data_set(
         shape=(1, 8, 8),
         train_x=bytes(64 * 4),
         train_y=labels[[0, 50, 75, 90]].tobytes(),
-        validation_x=pictures,
+        validation_x=bytes(64 * len(labels)),
         validation_y=labels.tobytes(),
     )
     problem = Problem(
@@ -56,7 +56,7 @@ def write_problem(folder: Path) -> None:
         shape=(1, 8, 8),
         train=4,
         validation=len(labels),
-        data=object_id(data),
+        data=object_store.put(data),
         data_bytes=len(data),
         floor_error=ERRORS[3],
         min_macs=1000,
@@ -65,18 +65,16 @@ def write_problem(folder: Path) -> None:
         min_active_blocks=4,
         conversion="none",
     )
-    (folder / "digits").mkdir(parents=True)
-    (folder / "digits" / "data.safetensors").write_bytes(data)
-    (folder / "digits" / "problem.json").write_bytes(problem.to_bytes())
+    return object_store.put(problem.to_bytes())
 
 
 def begin_chain(settings: Any, folder: Path) -> int:
-    """Start the chain now; returns its timestamp."""
-    write_problem(folder / "datasets")
-    settings.COINAI_DATASETS = folder / "datasets"
+    """Start the chain now, with the problem above; returns its timestamp."""
     settings.COINAI_HOME = folder / "home"
     settings.COINAI_GENESIS = folder / "home" / "genesis.json"
     now = int(time.time())
+    genesis = replace(make_genesis(now=now), problem=write_problem())
+    settings.COINAI_GENESIS.write_bytes(encode(genesis.to_json()))
     init_chain(now=now)
     return now
 
@@ -136,7 +134,7 @@ class TakenLease:
         return self.row
 
     def hand_in(self, says: int, **changes: Any) -> Submission:
-        """Hand in the model that always says ``says``, with the right claim unless ``changes`` says otherwise."""
+        """Hand in the model that always says ``says``; with the right claim, unless ``changes`` has one."""
         nonce = changes.pop("nonce", None)
         nonce = self.nonce() if nonce is None else nonce
         variant = changes.pop("variant", 0)
@@ -153,8 +151,7 @@ def sent_lease(epoch: int | None = None) -> TakenLease:
     assert row is not None
     token = services.mark_dispatched(lease=row.id)
     assert token is not None
-    row.refresh_from_db()
-    return TakenLease(row, token)
+    return TakenLease(Lease.objects.select_related("template").get(id=row.id), token)
 
 
 def take(lease: TakenLease, worker: Worker = ALICE) -> TakenLease:

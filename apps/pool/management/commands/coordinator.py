@@ -4,10 +4,11 @@ import signal
 import threading
 from typing import Any
 
+import psycopg
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from apps.common.errors import NotReady
 from apps.common.notify import RECONNECTED, Listener
@@ -44,6 +45,7 @@ def run(coordinator: Coordinator, listener: Listener, stop: threading.Event) -> 
     verifier = Verifier()
     verifier.start()
     holds_lock, wait = False, 0.0
+    logger.info("coordinator_waits_for_its_lock")
     try:
         while not stop.is_set():
             if verifier.failure is not None:
@@ -51,7 +53,7 @@ def run(coordinator: Coordinator, listener: Listener, stop: threading.Event) -> 
             # The lock lives on the listener's connection: when that breaks, another coordinator may have it.
             heard = listener.wait(wait)
             if not listener.is_connected():
-                holds_lock = False
+                holds_lock, wait = False, MOST_SLEEP
                 continue
             if any(item.channel == RECONNECTED for item in heard):
                 holds_lock = False
@@ -68,9 +70,10 @@ def run(coordinator: Coordinator, listener: Listener, stop: threading.Event) -> 
 def _take_lock(listener: Listener) -> bool:
     try:
         taken = listener.try_lock(LOCK)
-    except OperationalError:
+    except psycopg.OperationalError:
         return False
-    logger.info("coordinator_ready" if taken else "another_coordinator_runs")
+    if taken:
+        logger.info("coordinator_ready")
     return taken
 
 
@@ -80,7 +83,7 @@ def _step(coordinator: Coordinator) -> float:
         return coordinator.step()
     except NotReady:
         logger.info("waiting_for_the_chain")
-    except OperationalError as error:
+    except (OperationalError, InterfaceError) as error:
         logger.warning("database_gone", error=str(error).strip())
         connection.close()
     return MOST_SLEEP
