@@ -136,9 +136,10 @@ def get_contest(block: chain.Block, parent: chain.Block, runs: list[Json]) -> Js
 
 
 def list_contest_runs(block: chain.Block) -> list[Json]:
-    """The pool's trainings in the contest for a block's place, the one that made the block marked as won."""
+    """The pool's trainings in the contest for a block's place: validation errors over time, for the picture."""
     shown = []
-    for run in pool.list_runs_for_block(block.hash):
-        json = pool.run_to_json(run)
-        shown.append(json | {"won": json["block"] == block.hash})
+    for run in pool.list_runs_for_block(block.hash, with_curves=True):
+        curve = [point for point in run["curve"] if point[3] is not None]
+        kept = {name: run[name] for name in ("id", "nonce", "text", "state", "started", "error")}
+        shown.append(kept | {"curve": curve, "won": run["block"] == block.hash})
     return shown

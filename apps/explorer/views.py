@@ -12,6 +12,7 @@ from apps.common.http import bytes_response
 from apps.explorer import selectors
 from apps.explorer.access import explains_errors, find_block
 from apps.explorer.examples import has_pictures, plan_sheet, render_examples
+from apps.pool import api as pool
 from protocol.architecture import layers_to_json, parse_architecture
 from protocol.crypto import parse_address
 
@@ -79,7 +80,7 @@ def block_detail(request: HttpRequest, name: str) -> HttpResponse:
     parent = chain.get_block(block.previous) if block.height else None
     runs = selectors.list_contest_runs(block) if parent else []
     context = {
-        "block": block,
+        "row": block,
         "detail": detail,
         "standing": selectors.get_standing(block, detail["confirmations"]),
         "problem": chain.get_problem(block.problem),
@@ -89,7 +90,7 @@ def block_detail(request: HttpRequest, name: str) -> HttpResponse:
         if parent
         else [],
         "children": [chain.get_block(child) for child in detail["children"]],
-        "winner": next((run for run in runs if run["won"]), None),
+        "winner": pool.get_winning_run(block.hash),
         "contest_seconds": block.timestamp - parent.timestamp if parent else 0,
         "contest": selectors.get_contest(block, parent, runs) if parent else None,
         "transactions": chain.list_transactions(block.hash),

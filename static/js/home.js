@@ -72,7 +72,8 @@ function draw() {
   planned = false;
   if (!round) return;
   const now = Math.max(0, live.now() - round.parent_timestamp);
-  const runs = store.all().map((run) => toPictureRun(run, round.parent_timestamp));
+  const begun = store.all().filter((run) => run.started >= round.parent_timestamp - 1);
+  const runs = begun.map((run) => toPictureRun(run, round.parent_timestamp));
   picture.show({ round, runs, best: expectedBest(now), winner: null, now });
   tell();
 }

@@ -76,8 +76,8 @@ export class RoundPicture {
     const narrow = width < 560;
     const edge = { left: narrow ? 40 : 52, right: narrow ? 10 : 20, top: 34, bottom: narrow ? 34 : 44 };
     const bestEnd = best?.wins_at ? (best.wins_at - round.parent_timestamp) / round.round_seconds : 0;
-    const needed = winner ? winner.round + 2 : Math.max(now / round.round_seconds + 1.5, Math.min(bestEnd, 400) + 1);
-    const span = spanOfRounds(Math.ceil(needed));
+    const needed = Math.ceil(Math.max(now / round.round_seconds + 1.5, Math.min(bestEnd, 400) + 1));
+    const span = winner ? Math.max(3, winner.round + 2) : spanOfRounds(needed);
     if (round.parent !== this.#parent || winner) this.#span = 0;
     this.#parent = round.parent;
     this.#span = Math.max(this.#span, span);
@@ -129,7 +129,8 @@ export class RoundPicture {
     for (const tick of roundTicks(this.#span, round.round_seconds, scale.inner.width, 56)) {
       const x = scale.x(tick.seconds);
       group.append(make("line", { class: "round-base", x1: x, x2: x, y1: base, y2: base + 5 }));
-      group.append(make("text", { x, y: base + 18, "text-anchor": "middle" }, clock(tick.seconds)));
+      const anchor = tick.round === this.#span ? "end" : "middle";
+      group.append(make("text", { x: anchor === "end" ? x + 6 : x, y: base + 18, "text-anchor": anchor }, clock(tick.seconds)));
     }
     if (!scale.narrow) {
       const middle = scale.left + scale.inner.width / 2;
@@ -167,9 +168,9 @@ export class RoundPicture {
     let previous = -Infinity;
     for (const { run, y } of heads) {
       const [second, error] = run.curve.at(-1);
-      const place = Math.max(y + 4, previous + 14);
+      const place = Math.max(y - 6, previous + 14);
       previous = place;
-      group.append(make("text", { class: "round-value", x: scale.x(second) + 8, y: place }, percent(error)));
+      group.append(make("text", { class: "round-value", x: scale.x(second) - 7, y: place, "text-anchor": "end" }, percent(error)));
     }
     return group;
   }
@@ -193,7 +194,8 @@ export class RoundPicture {
       const dot = make("circle", { cx: x, cy: y, r: 6 });
       dot.append(make("title", {}, `Candidate ${percent(one.error)}, waiting for the end of its round`));
       group.append(make("line", { x1: x, x2: x, y1: y, y2: scale.y(threshold(round, one.round ?? round.number)) }), dot);
-      group.append(make("text", { x: x - 10, y: y - 8, "text-anchor": "end" }, `candidate ${percent(one.error)}`));
+      const name = this.#data.best?.error === one.error ? "our candidate" : "candidate";
+      group.append(make("text", { x: x - 10, y: y - 8, "text-anchor": "end" }, `${name} ${percent(one.error)}`));
     }
     return group;
   }
@@ -208,6 +210,7 @@ export class RoundPicture {
     const from = Math.min(run ? run.curve.at(-1)[0] : now, end);
     const x = Math.min(scale.x(end), scale.left + scale.inner.width);
     group.append(make("line", { x1: scale.x(Math.max(0, from)), x2: x, y1: y, y2: y }));
+    if (round.candidates.some((one) => one.error === best.error)) return group;
     const ring = make("circle", { cx: x, cy: y, r: 6.5 });
     ring.append(make("title", {}, `Our best, ${percent(best.error)}, wins here unless somebody is better`));
     group.append(ring);
@@ -223,6 +226,8 @@ export class RoundPicture {
     if (!winner) return group;
     const x = scale.x((winner.round + 1) * round.round_seconds);
     const y = scale.y(winner.quality);
+    const head = this.#data.runs.find((run) => run.won)?.curve.at(-1);
+    if (head) group.append(make("line", { class: "round-waited", x1: scale.x(head[0]), y1: y, x2: x, y2: y }));
     group.append(make("line", { x1: x, x2: x, y1: scale.top, y2: scale.top + scale.inner.height }));
     group.append(make("circle", { class: "round-halo", cx: x, cy: y, r: 11 }), make("circle", { cx: x, cy: y, r: 6 }));
     const left = x - scale.left > scale.inner.width / 2;

@@ -6,6 +6,7 @@ import { ACTIVE } from "./run_store.js";
 import { onColourChange } from "./colours.js";
 
 const PLACES = 6;
+const ROW = 3;
 const WORDS = {
   training: ["training", ""],
   scoring: ["being scored", "waiting"],
@@ -62,10 +63,13 @@ export class RunCards {
     return this.#places.filter((place) => ACTIVE.has(known.get(place.id)?.state)).length;
   }
 
+  // A free place; then, once there is a row of them, the place of the training that ended first; then a new one.
   #settle(run, known) {
+    const isOver = (place) => !ACTIVE.has(known.get(place.id)?.state) && !place.element.matches(":hover");
+    const over = this.#places.filter(isOver).sort((a, b) => known.get(a.id)?.started - known.get(b.id)?.started);
     let place = this.#places.find((one) => one.id === null);
+    if (!place && this.#places.length >= ROW) place = over[0];
     if (!place && this.#places.length < PLACES) place = this.#open();
-    if (!place) place = this.#places.find((one) => !ACTIVE.has(known.get(one.id)?.state) && !one.element.matches(":hover"));
     if (place) this.#begin(place, run);
   }
 

@@ -3,6 +3,7 @@ import { colour } from "./colours.js";
 import { percent } from "./format.js";
 
 const GAP = 8; // seconds without a point after which the loss curve is broken, not joined
+const MOST_TICKS = 6;
 const LOG_KEY = "coinai-log-curves";
 
 /** Whether curves have logarithmic axes; remembered. */
@@ -56,16 +57,21 @@ export class RunChart {
   /** Show this curve; `thresholdAt(seconds)` is the threshold as an error in parts per million, or null. */
   show(curve, thresholdAt) {
     this.#columns = toColumns(curve, thresholdAt);
-    if (!this.#plot) this.restyle();
+    if (!curve.length) this.#clear();
+    else if (!this.#plot) this.restyle();
     else this.#plot.setData(this.#columns);
   }
 
   /** Draw anew with the colours and axes of now. */
   restyle() {
+    this.#clear();
+    const width = this.#host.clientWidth;
+    if (width > 0 && this.#columns[0].length) this.#plot = new uPlot(this.#options(width), this.#columns, this.#host);
+  }
+
+  #clear() {
     this.#plot?.destroy();
     this.#plot = null;
-    const width = this.#host.clientWidth;
-    if (width > 0) this.#plot = new uPlot(this.#options(width), this.#columns, this.#host);
   }
 
   #resize() {
@@ -76,30 +82,32 @@ export class RunChart {
 
   #options(width) {
     const ink = colour("--ink-3");
+    const accent = colour("--accent");
     const grid = { stroke: colour("--line"), width: 1 };
     const axis = { stroke: ink, grid, ticks: { show: false }, font: '11px "Plex Sans", sans-serif', gap: 4 };
     const distribution = logAxes.on ? 3 : 1;
+    const splits = logAxes.on ? { splits: (_, __, low, high) => roundNumbers(low, high) } : {};
+    const write = (words) => (_, ticks) => ticks.map((value) => (value === null ? "" : words(value)));
     return {
       width,
       height: this.#height,
       padding: [8, 4, 0, 0],
       cursor: { y: false, points: { size: 6 } },
-      legend: { live: true },
       scales: {
         x: { time: false },
-        loss: { distr: distribution, range: this.#range(0.02) },
-        error: { distr: distribution, range: this.#range(0.1, 100) },
+        loss: { distr: distribution, range: this.#range(0.001) },
+        error: { distr: distribution, range: this.#range(0.01, 100) },
       },
       axes: [
-        { ...axis, size: 24, values: (_, ticks) => ticks.map((value) => (value === null ? "" : `${value} s`)) },
-        { ...axis, scale: "error", size: 44, values: (_, ticks) => ticks.map((value) => (value === null ? "" : trim(percent(value * 10000)))), ...sparse },
-        { ...axis, scale: "loss", side: 1, size: 36, grid: { show: false }, values: (_, ticks) => ticks.map((value) => (value === null ? "" : String(value))), ...sparse },
+        { ...axis, size: 24, values: write((value) => `${value} s`) },
+        { ...axis, ...splits, scale: "error", stroke: accent, size: 40, values: write((value) => trim(percent(value * 10000))) },
+        { ...axis, ...splits, scale: "loss", side: 1, size: 32, grid: { show: false }, values: write(String) },
       ],
       series: [
-        { label: "time", value: (_, value) => (value === null ? "" : `${value.toFixed(1)} s`) },
-        { label: "loss", scale: "loss", stroke: colour("--line-strong"), width: 1.25, points: { show: false }, value: (_, value) => (value == null ? "" : value.toFixed(3)) },
-        { label: "error", scale: "error", stroke: colour("--accent"), width: 2, spanGaps: true, points: { show: true, size: 5, fill: colour("--accent") }, value: (_, value) => (value == null ? "" : percent(value * 10000)) },
-        { label: "threshold", scale: "error", stroke: colour("--accepted"), width: 1.25, dash: [4, 3], points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }), value: (_, value) => (value == null ? "" : percent(value * 10000)) },
+        { label: "at", value: latest((value) => `${value.toFixed(1)} s`) },
+        { label: "loss", scale: "loss", stroke: colour("--line-strong"), width: 1.25, points: { show: false }, value: latest((value) => value.toFixed(3)) },
+        { label: "error", scale: "error", stroke: accent, width: 2, spanGaps: true, points: { show: true, size: 5, fill: accent }, value: latest((value) => percent(value * 10000)) },
+        { label: "threshold", scale: "error", stroke: colour("--accepted"), width: 1.25, dash: [4, 3], points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }), value: latest((value) => percent(value * 10000)) },
       ],
     };
   }
@@ -114,13 +122,23 @@ export class RunChart {
   }
 }
 
-// On logarithmic axes, label 1, 2 and 5 of each decade only.
-const sparse = {
-  filter: (_, ticks) => {
-    if (!logAxes.on) return ticks;
-    return ticks.map((value) => {
-      const lead = value / 10 ** Math.floor(Math.log10(value) + 1e-9);
-      return [1, 2, 5].some((one) => Math.abs(lead - one) < 1e-6) ? value : null;
-    });
-  },
-};
+// What the legend says: the value under the pointer, else the latest one.
+function latest(words) {
+  return (plot, value, series, index) => {
+    const shown = index === null || index === undefined ? plot.data[series].findLast((one) => one != null) : value;
+    return shown == null ? "–" : words(shown);
+  };
+}
+
+// Round numbers within a logarithmic range, as many as fit.
+function roundNumbers(low, high) {
+  for (const leads of [[1, 2, 3, 5, 7], [1, 2, 5], [1]]) {
+    const found = [];
+    for (let decade = Math.floor(Math.log10(low)); decade <= Math.log10(high); decade += 1) {
+      for (const lead of leads) found.push(Number((lead * 10 ** decade).toPrecision(3)));
+    }
+    const inside = found.filter((value) => value >= low && value <= high);
+    if (inside.length <= MOST_TICKS) return inside;
+  }
+  return [];
+}
