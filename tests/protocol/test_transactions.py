@@ -29,7 +29,7 @@ from protocol.transactions import (
     KINDS,
     Output,
     Reward,
-    SignedTransaction,
+    Transaction,
     Transfer,
     check_reward,
     check_transaction,
@@ -159,6 +159,13 @@ def _replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return changed
 
 
+def _check(read: Transaction) -> None:
+    if isinstance(read, Reward):
+        check_reward(TESTING, read)
+    else:
+        check_transaction(TESTING, read)
+
+
 SENT = transfer(ALICE, (BOB, 1), (CHARLIE, 2)).to_json()
 REWARD = Reward(network="testing", height=7, key=ALICE.key).to_json()
 
@@ -174,10 +181,10 @@ def test_wrongly_typed_fields_are_refused(whole: Any, wrong: Any) -> None:
             continue
         # What can be read has the same type as before, and is not believed.
         assert read.to_json() == changed
-        checked = check_transaction if isinstance(read, SignedTransaction) else check_reward
-        if read.to_json() != whole and path[-1] != "height":
-            with pytest.raises(ProtocolError):
-                checked(TESTING, read)  # type: ignore[operator]
+        if path[-1] == "height":
+            continue  # only a block can tell which is right
+        with pytest.raises(ProtocolError):
+            _check(read)
 
 
 @pytest.mark.parametrize("whole", [SENT, REWARD], ids=["transfer", "reward"])

@@ -16,7 +16,7 @@ from protocol.ledger import apply_genesis
 from protocol.merkle import inclusion_path, merkle_root, object_id
 from protocol.params import TESTING
 from protocol.threshold import compute_quality, compute_threshold
-from protocol.transactions import Reward, check_transaction, parse_transaction
+from protocol.transactions import Reward, Transaction, check_transaction, parse_transaction
 from tests.protocol.cast import ALICE, BOB, CAST, CHARLIE, DAVE, transfer
 from tests.protocol.odd_keys import ODD_KEYS, ODD_SIGNATURES
 from tests.vectors.genesis import GENESIS
@@ -77,12 +77,15 @@ REFUSED_ADDRESSES: Final = [
 
 def make_encoding() -> dict[str, Any]:
     """encoding.json"""
-    kinds = ("transaction", "block", "genesis")
+    digests: list[tuple[str, JsonValue]] = [
+        ("transaction", {"a": 1, "b": "ü"}),
+        ("block", {}),
+        ("genesis", [1, "a"]),
+    ]
     return {
         "values": [{"value": value, "canonical": encode(value).hex()} for value in VALUES],
         "digests": [
-            {"kind": kind, "value": value, "digest": crypto.digest(kind, value)}
-            for kind, value in zip(kinds, ({"a": 1, "b": "ü"}, {}, [1, "a"]), strict=True)
+            {"kind": kind, "value": value, "digest": crypto.digest(kind, value)} for kind, value in digests
         ],
         "refused": [{"bytes": data.hex(), **_refusal(decode, data)} for data in REFUSED_BYTES],
     }
@@ -90,7 +93,7 @@ def make_encoding() -> dict[str, Any]:
 
 def make_transactions() -> dict[str, Any]:
     """transactions.json"""
-    transactions = [
+    transactions: list[Transaction] = [
         Reward(network="testing", height=7, key=ALICE.key),
         transfer(ALICE, (BOB, 1)),
         transfer(BOB, (ALICE, 2**53 - 1), (BOB, 1), (BOB, 1), sequence=2**53 - 1, fee=5),
