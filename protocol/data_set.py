@@ -68,7 +68,7 @@ def write_data_set(
     return content
 
 
-def read_labels(tensor: TensorView) -> array[int]:
+def read_labels(tensor: TensorView) -> "array[int]":
     """The values of a U16 tensor."""
     labels = array("H")
     labels.frombytes(tensor.data)

@@ -142,9 +142,12 @@ def compute_payload_bytes(problem: Problem) -> int:
 
 def _check_limits(problem: Problem, params: ChainParams) -> None:
     """Refuse what is more than the chain allows."""
+    channels, height, width = problem.shape
     limits: tuple[tuple[str, int, int], ...] = (
         ("classes", problem.classes, MAX_CLASSES),
         ("data_bytes", problem.data_bytes, params.max_data_bytes),
+        # A network reads every value, so a larger input could not be worked on; bounds memory besides.
+        ("channels × height × width", channels * height * width, params.max_macs),
         ("floor_error", problem.floor_error, 10**6),
         ("max_macs", problem.max_macs, params.max_macs),
         ("max_parameters", problem.max_parameters, params.max_parameters),

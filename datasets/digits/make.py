@@ -2,8 +2,8 @@
 
     python datasets/digits/make.py optdigits.tes
 
-``optdigits.tes`` (1797 lines of 64 values and a label) is the test part of the UCI set; scikit-learn ships the
-same lines as ``sklearn/datasets/data/digits.csv.gz``, which is read as well.
+``optdigits.tes`` (1797 lines of 64 values and a label) is the test part of the UCI set; scikit-learn ships
+the same lines as ``sklearn/datasets/data/digits.csv.gz``, which is read as well.
 """
 
 import gzip

@@ -123,7 +123,7 @@ def fc(weight: list[list[int]], bias: list[int], shift: list[int] | None = None)
 def both(model: Model, x: NDArray[np.uint8]) -> list[list[int]]:
     logits = reference_logits(model, x)
     assert np.array_equal(compute_logits(model, x), logits)
-    return logits.tolist()  # type: ignore[no-any-return]
+    return logits.tolist()
 
 
 def test_rounding_is_half_up_then_floor() -> None:

@@ -90,6 +90,7 @@ def test_other_software_reads_it() -> None:
     read = safetensors.load(DATA)
     tensors = tame()
     assert np.array_equal(read["0000.weight"], tensors[0].weight)
+    assert tensors[1].skip is not None
     assert np.array_equal(read["0001.skip"], tensors[1].skip)
     assert np.array_equal(read["0005.bias"], tensors[5].bias)
 

@@ -93,6 +93,13 @@ def test_it_bounds_the_work_of_an_evaluation() -> None:
         parse(validation=5001, max_macs=600000, data_bytes=size)
 
 
+def test_it_bounds_the_size_of_an_input() -> None:
+    shape = [1, 2500, 2001]
+    size = 2 * (2500 * 2001 + 2) + 400
+    with pytest.raises(ProblemExceedsLimits, match="height × width"):
+        parse(shape=shape, train=1, validation=1, data_bytes=size)
+
+
 @pytest.mark.parametrize("field", FIELDS)
 def test_it_refuses_a_manifest_without_a_field(field: str) -> None:
     manifest = {name: value for name, value in MANIFEST.items() if name != field}
