@@ -4,11 +4,11 @@ JSON only. No result backend for mining: the site's database is the truth, and a
 goes to somebody else. A verification answers through the broker, and its answer is worthless after a minute.
 """
 
-import logging
+import mmap
 import os
 
 from celery import Celery
-from celery.signals import worker_process_init, worker_process_shutdown
+from celery.signals import worker_process_init, worker_process_shutdown, worker_shutting_down
 
 from workers import runtime
 
@@ -33,7 +33,20 @@ app.conf.update(
     # come.
     broker_transport_options={"socket_keepalive": True, "health_check_interval": 10},
 )
-log = logging.getLogger(__name__)
+# One byte that the pool's processes share with the main one, which alone hears of a shutdown: without it,
+# Celery would wait for the end of the lease.
+_stopping = mmap.mmap(-1, 1)
+
+
+def is_stopping() -> bool:
+    """Whether this worker has been asked to end."""
+    return _stopping[0] == 1
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def stop_mining(**_: object) -> None:
+    """Let the lease in progress end now."""
+    _stopping[0] = 1
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from http.client import HTTPException
 from typing import Any, Literal
@@ -52,8 +53,20 @@ class LeaseConnection:
     The mining thread reads and reports; one thread of its own talks to the site. Use as a context manager.
     """
 
-    def __init__(self, site_url: str, lease_id: str, token: str, worker: WorkerInfo) -> None:
-        """Connect and take the lease. Raises LeaseRefusedError, OSError, WebSocketException."""
+    def __init__(
+        self,
+        site_url: str,
+        lease_id: str,
+        token: str,
+        worker: WorkerInfo,
+        *,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Connect and take the lease; once ``is_stopping``, this process wants to end.
+
+        Raises LeaseRefusedError, OSError, WebSocketException, TimeoutError, ValueError.
+        """
+        self._is_stopping = is_stopping
         self.site_url = site_url.rstrip("/")
         self._id, self._token, self._worker = lease_id, token, worker
         self._lock = threading.Lock()
@@ -86,8 +99,8 @@ class LeaseConnection:
         return self._target
 
     def is_cancelled(self) -> bool:
-        """Whether the lease is over; ``reason`` says why."""
-        return self._over.is_set()
+        """Whether the lease is over (``reason`` says why), or the process wants to end."""
+        return self._over.is_set() or self._is_stopping()
 
     def report_run(self, run: Run, point: list[float] | None = None) -> None:
         """Note the state of a run for the next heartbeat."""
@@ -130,7 +143,8 @@ class LeaseConnection:
         scheme, rest = self.site_url.split("://", 1)
         url = f"{'wss' if scheme == 'https' else 'ws'}://{rest}/ws/pool/"
         proxy: Literal[True] | None = None if is_loopback(self.site_url) else True
-        socket = connect(url, open_timeout=ANSWER_SECONDS, max_size=MAX_MESSAGE, proxy=proxy)
+        # legacy: a connection that we close ourselves, in another thread than the one that opens it.
+        socket = connect(url, open_timeout=ANSWER_SECONDS, max_size=MAX_MESSAGE, proxy=proxy, legacy=True)
         try:
             hello = {"type": "hello", "lease": self._id, "token": self._token, "worker": asdict(self._worker)}
             socket.send(json.dumps(hello))
@@ -196,8 +210,8 @@ class LeaseConnection:
     def _handle(self, message: dict[str, Any]) -> None:
         kind = message.get("type")
         if kind in ("ok", "target"):
-            self._target = int(message["target_error"])
-        if kind == "ok":
+            self._target = int(message.get("target_error", self._target))
+        if kind == "ok" and "expires" in message:
             self._extend(float(message["expires"]))
         elif kind == "cancel":
             self._end(str(message.get("reason", "cancelled")))

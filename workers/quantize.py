@@ -10,7 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from protocol.model_file import MAX_BIAS, MAX_SKIP, MIN_SHIFT, SUM_LIMIT, ModelTensors, compute_sum_bounds
+from protocol.model_file import (
+    MAX_BIAS,
+    MAX_SHIFT,
+    MAX_SKIP,
+    MIN_SHIFT,
+    SUM_LIMIT,
+    ModelTensors,
+    compute_sum_bounds,
+)
 from workers.network import Network, Norm, OutputLayer, WeightedLayer, Weights
 
 CALIBRATION_EXAMPLES = 500
@@ -96,7 +104,7 @@ def _quantize_tensor(
     """
     lowest, highest = target - exponent + MIN_SHIFT, target - exponent + USEFUL_SHIFT
     if is_residual:  # the input joins the sum shifted by the same exponent
-        lowest, highest = max(lowest, 0), min(highest, MAX_SKIP)
+        lowest, highest = np.clip([lowest, highest], 0, MAX_SKIP)
     largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
     finest = np.floor(np.log2(127.5 / np.maximum(largest, 1e-9))).astype(np.int64)
     scale = np.clip(finest, lowest, max(lowest, highest))
@@ -105,7 +113,7 @@ def _quantize_tensor(
         tensors = ModelTensors(
             _round_weights(weight, scale),
             np.clip(biases, -MAX_BIAS, MAX_BIAS).astype(np.int32),
-            (exponent + scale - target).astype(np.int8),
+            np.clip(exponent + scale - target, MIN_SHIFT, MAX_SHIFT).astype(np.int8),
             scale.astype(np.uint8) if is_residual else None,
         )
         is_too_fine = (compute_sum_bounds(tensors) >= SUM_LIMIT) | (np.abs(biases) > MAX_BIAS)

@@ -18,7 +18,7 @@ from protocol.model_file import read_model
 from protocol.params import ChainParams
 from protocol.problem import Problem, parse_problem
 from workers import runtime
-from workers.celery_app import RESULT_SECONDS, app
+from workers.celery_app import RESULT_SECONDS, app, is_stopping
 from workers.client import LeaseConnection, LeaseRefusedError
 from workers.data_set import DataSet, read_data_set
 from workers.mining import Miner
@@ -35,11 +35,13 @@ def mine(lease: str, lease_token: str, site_url: str) -> None:
         trainer = runtime.get_trainer()
         trainer.wait_ready()  # before the lease begins, so that none of its time is lost
         worker = runtime.get_worker_info(getattr(current_process(), "index", 0))
-        with LeaseConnection(site_url, str(lease), lease_token, worker) as connection:
+        with LeaseConnection(
+            site_url, str(lease), lease_token, worker, is_stopping=is_stopping
+        ) as connection:
             Miner(connection, trainer, runtime.get_objects(site_url)).mine()
     except LeaseRefusedError as refusal:
         log.info("lease %s was not given: %s", lease, refusal)
-    except (ObjectError, ProtocolError, TrainerDiedError, OSError, WebSocketException) as error:
+    except (ObjectError, ProtocolError, TrainerDiedError, OSError, ValueError, WebSocketException) as error:
         log.warning("lease %s ended early: %s", lease, error)
 
 

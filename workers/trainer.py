@@ -123,25 +123,25 @@ def die_with_parent(parent: int) -> None:
 
 def read_commands(source: IO[bytes], trainer: Trainer, jobs: "queue.Queue[TrainingJob]") -> None:
     """Body of the reading thread. A job's cancel always comes after the job, so nothing gets lost."""
-    while (received := read_message(source)) is not None:
-        message: Message = received[0]
-        if message["command"] == "cancel":
-            trainer.cancelled.add(message["run"])
-        else:
-            jobs.put(TrainingJob(**{**message["job"], "shape": tuple(message["job"]["shape"])}))
-    os._exit(0)  # the parent is gone: nobody wants the step that is being computed
+    try:
+        while (received := read_message(source)) is not None:
+            message: Message = received[0]
+            if message["command"] == "cancel":
+                trainer.cancelled.add(message["run"])
+            else:
+                jobs.put(TrainingJob(**{**message["job"], "shape": tuple(message["job"]["shape"])}))
+    finally:
+        os._exit(0)  # the parent is gone: nobody wants the step that is being computed
 
 
 def main() -> None:
     die_with_parent(int(sys.argv[1]))
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group; the parent says when to end
+    # Ctrl-C reaches every process of the terminal; the parent says when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(
-        sys.stderr.fileno(), sys.stdout.fileno()
-    )  # whatever a library prints must not get between the messages
+    # Whatever a library prints must not get between the messages.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     trainer = Trainer(choose_device(), output)
     jobs: queue.Queue[TrainingJob] = queue.Queue()
     threading.Thread(target=read_commands, args=(sys.stdin.buffer, trainer, jobs), daemon=True).start()

@@ -6,6 +6,7 @@ giving up early on curves that will not reach the target; one thread; examples r
 DataLoader; all parameters in one flat tensor, so that the optimizer is one call; label smoothing.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -168,6 +169,8 @@ def train(
         is_due = bool(pending) and progress >= pending[0][0]
         if now - last_point >= plan.point_seconds or is_due or progress >= 1.0:
             last_point = now
+            if not math.isfinite(smoothed):
+                return Outcome("abandoned", step, elapsed)
             error = preview_error(network, examples)
             report(Point(elapsed, step, smoothed, error), round(step / min(progress, 1.0)))
             if is_due and error > plan.target_error * pending.pop(0)[1]:

@@ -5,6 +5,7 @@ fork, a kernel cannot be interrupted, and a crash of a driver must not take the 
 warm between leases, since importing torch takes seconds.
 """
 
+import contextlib
 import logging
 import os
 import queue
@@ -160,7 +161,11 @@ class TrainingProcess:
         return received
 
     def _died(self) -> TrainerDiedError:
-        code = self._process.poll() if self._process else None
+        """The error for a child that closed its pipes, with how it ended."""
+        code: int | None = None
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self._process.wait(KILL_AFTER_SECONDS)
         self.stop()
         return TrainerDiedError(f"the training child ended (exit status {code})")
 
