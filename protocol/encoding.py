@@ -7,6 +7,7 @@ value is never accepted.
 
 import json
 import string
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final, NoReturn, TypeAlias
 
@@ -85,8 +86,8 @@ def _parse(text: str) -> JsonValue:
 def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     content = dict(pairs)
     if len(content) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise DuplicateKey(next(key for index, key in enumerate(keys) if key in keys[:index]))
+        counts = Counter(key for key, _ in pairs)
+        raise DuplicateKey(counts.most_common(1)[0][0])
     return content
 
 
@@ -118,8 +119,14 @@ def _check_value(value: object, depth: int) -> None:
 
 
 def _first_difference(canonical: bytes, data: bytes) -> int:
-    shorter = min(len(canonical), len(data))
-    return next((i for i in range(shorter) if canonical[i] != data[i]), shorter)
+    same, end = 0, min(len(canonical), len(data)) + 1
+    while end - same > 1:  # the first ``same`` bytes are equal, the first ``end`` are not
+        middle = (same + end) // 2
+        if canonical[:middle] == data[:middle]:
+            same = middle
+        else:
+            end = middle
+    return same
 
 
 # Readers of decoded values: a field of the wrong kind is refused, never converted.

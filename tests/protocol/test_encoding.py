@@ -150,6 +150,21 @@ def test_it_survives_a_million_brackets(opening: bytes) -> None:
         decode(opening * 200_000)
 
 
+def test_it_says_where_the_spelling_differs() -> None:
+    for data, position in ((b"[1, 2]", 3), (b" 1", 0), (b"1\n", 1), (b'{"b":1,"a":2}', 2)):
+        with pytest.raises(NotCanonical) as refused:
+            decode(data)
+        assert refused.value.position == position
+
+
+def test_it_finds_one_key_among_many_that_occurs_twice() -> None:
+    # In a time that grows with the number of keys, not with its square.
+    keys = ",".join(f'"{number}":0' for number in [*range(100_000), 99_999])
+    with pytest.raises(DuplicateKey) as refused:
+        decode(b"{" + keys.encode() + b"}")
+    assert refused.value.key == "99999"
+
+
 def test_it_does_not_read_more_than_it_may() -> None:
     assert decode(b"[1]", max_bytes=3) == [1]
     with pytest.raises(EncodingTooLarge) as refused:
