@@ -6,8 +6,6 @@ the same ones. A code is never re-used for another meaning. The ranges: 100 enco
 ledger, 800 governance, 900 storage, 1000 pool, 1100 site.
 """
 
-# ruff: noqa: N818  (each class is named after its reason, as people will read it)
-
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
