@@ -1,6 +1,7 @@
 """Valid blocks with one thing broken, and the error that each must give (docs/protocol.md §3, CHECKS).
 
-A block is sealed again after the change, by its own miner, so that nothing but the one thing is wrong.
+A block is sealed again after the change, by its own miner, so that the checks before the named one hold. Other
+transactions mean another seed, for which nobody trained: there the model, which is checked last, is wrong too.
 """
 
 import base64
