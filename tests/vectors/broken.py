@@ -1,7 +1,8 @@
 """Valid blocks with one thing broken, and the error that each must give (docs/protocol.md §3, CHECKS).
 
-A block is sealed again after the change, by its own miner, so that the checks before the named one hold. Other
-transactions mean another seed, for which nobody trained: there the model, which is checked last, is wrong too.
+A block is sealed again after the change, by its own miner, so that the checks before the named one hold.
+Other transactions mean another seed, for which nobody trained: there the model, which is checked last, is
+wrong too.
 """
 
 import base64
