@@ -54,6 +54,14 @@ def format_coins(amount: int) -> str:
     return f"{text}.{rest:08d}".rstrip("0") if rest else text
 
 
+def split_coins(amount: int) -> tuple[str, str]:
+    """Base units as CAI with all eight decimals, cut before the zeros at the end, for columns of amounts."""
+    whole, rest = divmod(amount, UNITS_PER_COIN)
+    decimals = f".{rest:08d}"
+    kept = decimals.rstrip("0") if rest else ""
+    return group_digits(whole) + kept, decimals[len(kept) :]
+
+
 def format_duration(seconds: float) -> str:
     """``12 s``, ``3 min``, ``2 h``, ``4 d``."""
     whole = max(0, int(seconds))

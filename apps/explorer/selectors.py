@@ -1,5 +1,6 @@
 """What the pages show, put together from what the other apps tell."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,10 +137,18 @@ def get_contest(block: chain.Block, parent: chain.Block, runs: list[Json]) -> Js
 
 
 def list_contest_runs(block: chain.Block) -> list[Json]:
-    """The pool's trainings in the contest for a block's place: validation errors over time, for the picture."""
+    """The pool's trainings in the contest for a block's place: their validation errors over time."""
     shown = []
     for run in pool.list_runs_for_block(block.hash, with_curves=True):
         curve = [point for point in run["curve"] if point[3] is not None]
         kept = {name: run[name] for name in ("id", "nonce", "text", "state", "started", "error")}
         shown.append(kept | {"curve": curve, "won": run["block"] == block.hash})
     return shown
+
+
+def list_fields(value: Json) -> list[tuple[str, str]]:
+    """The fields of an object as text, nested ones as indented JSON."""
+    return [
+        (name, json.dumps(field, indent=2) if isinstance(field, dict | list) else str(field))
+        for name, field in value.items()
+    ]

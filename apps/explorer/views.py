@@ -105,7 +105,13 @@ def transaction_detail(request: HttpRequest, txid: str) -> HttpResponse:
     row = chain.get_transaction(txid)
     json = chain.transaction_json(row)
     outputs = json["transaction"]["body"].get("outputs", [])
-    context = {"row": row, "json": json, "outputs": outputs, "first_seen": int(json["first_seen"])}
+    context = {
+        "row": row,
+        "json": json,
+        "outputs": outputs,
+        "signed": selectors.list_fields(json["transaction"]),
+        "first_seen": int(json["first_seen"]),
+    }
     return render(request, "explorer/transaction_detail.html", context)
 
 

@@ -30,6 +30,11 @@ function setText(selector, text, root = document) {
 /** What becomes of the round, in one sentence. */
 function sentence(now) {
   const number = Math.max(0, Math.floor(now / round.round_seconds));
+  const won = round.candidates.filter((one) => one.round < number);
+  if (won.length) {
+    const error = percent(Math.min(...won.map((one) => one.error)));
+    return `A candidate with ${error} has won its round; the node is about to connect it.`;
+  }
   const waiting = round.candidates.filter((one) => one.round === undefined || one.round === number);
   const left = (number + 1) * round.round_seconds - now;
   if (waiting.length) {

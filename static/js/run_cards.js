@@ -8,10 +8,10 @@ import { onColourChange } from "./colours.js";
 const PLACES = 6;
 const ROW = 3;
 const WORDS = {
-  training: ["training", ""],
+  training: ["training", "active"],
   scoring: ["being scored", "waiting"],
   submitted: ["handed in", "waiting"],
-  finished: ["finished", "accepted"],
+  finished: ["finished", "stale"],
   abandoned: ["given up", "stale"],
   cancelled: ["cancelled by a new block", "stale"],
 };
@@ -127,9 +127,9 @@ export class RunCards {
 
   #tellState(place, run) {
     place.state = run.state;
-    const [words, kind] = WORDS[run.state] ?? [run.state, ""];
+    const [words, kind] = WORDS[run.state] ?? [run.state, "stale"];
     const badge = place.element.querySelector(".state");
-    badge.className = `state${kind ? ` state-${kind}` : " state-active"}`;
+    badge.className = `state state-${kind}`;
     badge.querySelector("span").textContent = words;
     const use = badge.querySelector("use");
     use.setAttribute("href", use.getAttribute("href").replace(/#.*/, `#${ICONS[run.state] ?? "dots"}`));

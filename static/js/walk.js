@@ -37,6 +37,8 @@ export class Walk {
     this.#bites = [...section.querySelectorAll(".bite")];
     this.#rules = new Map([...section.querySelectorAll(".rule")].map((rule) => [rule.dataset.rule, rule]));
     this.#position = this.#steps.length;
+    // Without script a link to a step leads to its row in the table; with script, to the walk at that step.
+    for (const step of this.#steps) step.row.removeAttribute("id");
     this.#listen();
     this.#followLink();
   }
@@ -77,7 +79,8 @@ export class Walk {
     const match = /^#step-(\d+)$/.exec(location.hash);
     if (match) {
       this.#go(Number(match[1]));
-      this.#section.scrollIntoView({ block: "start" });
+      this.#section.querySelector("details").open = false;
+      requestAnimationFrame(() => this.#section.scrollIntoView({ block: "start" }));
     } else {
       this.#go(this.#position);
     }

@@ -46,6 +46,13 @@ def coins(amount: int) -> SafeString:
 
 
 @register.simple_tag
+def coin_cell(amount: int) -> SafeString:
+    """An amount in a column, its decimal point below the others; the column's head names the unit."""
+    kept, zeros = formats.split_coins(amount)
+    return format_html('<span class="num">{}<span class="zeros">{}</span></span>', kept, zeros)
+
+
+@register.simple_tag
 def since(unix: int) -> SafeString:
     """A moment as time ago, kept right by script, with the exact time in its title."""
     exact = formats.format_exact_time(unix)
@@ -62,7 +69,7 @@ def since(unix: int) -> SafeString:
 def icon(name: str, extra: str = "") -> SafeString:
     """An icon of the sprite; it says nothing to screen readers, so a word stands beside it."""
     return format_html(
-        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        '<svg class="icon {}" width="18" height="18" aria-hidden="true"><use href="{}#{}"/></svg>',
         extra,
         static(ICONS),
         name,
@@ -94,4 +101,21 @@ STATES = {
 def state(kind: str, words: str) -> dict[str, str]:
     """A state with its colour, its sign and its word; ``kind`` is accepted, waiting, refused or stale."""
     colour, sign = STATES[kind]
+    return {"colour": colour, "sign": sign, "words": words}
+
+
+RUN_STATES = {
+    "training": ("active", "chart-line", "training"),
+    "scoring": ("waiting", "hourglass", "being scored"),
+    "submitted": ("waiting", "hourglass", "handed in"),
+    "finished": ("stale", "circle-check", "finished"),
+    "abandoned": ("stale", "circle-x", "given up"),
+    "cancelled": ("stale", "circle-x", "cancelled by a new block"),
+}
+
+
+@register.inclusion_tag("components/state.html")
+def run_state(name: str) -> dict[str, str]:
+    """Where a training stands; static/js/run_cards.js says the same."""
+    colour, sign, words = RUN_STATES.get(name, RUN_STATES["training"])
     return {"colour": colour, "sign": sign, "words": words}
