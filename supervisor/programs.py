@@ -12,7 +12,9 @@ from supervisor.leash import leashed
 
 # What a worker needs no key to: it may run on a machine that must not reach the database.
 HIDDEN_FROM_WORKERS = ("DATABASE_URL", "COINAI_SECRET_KEY")
-CELERY = ("--without-gossip", "--without-mingle", "--prefetch-multiplier", "1", "--loglevel", "INFO")
+CELERY = "--without-gossip --without-mingle --prefetch-multiplier 1 --loglevel INFO"
+# As root (a container, usually) Celery warns at length because of pickle, which is refused everywhere here.
+NO_SERMON = "ignore:You're running the worker with superuser"
 # Celery's cold shutdown. A warm one waits for the task at hand, which is a training; its lease is in the
 # database, and goes to another worker.
 COLD_SHUTDOWN = signal.SIGQUIT
@@ -67,20 +69,10 @@ def _celery(
     processes: int = 1,
     polite: bool = False,
 ) -> Program:
-    worker = (
-        "-m",
-        "celery",
-        "-A",
-        application,
-        "worker",
-        "-Q",
-        queue,
-        "-c",
-        str(processes),
-        "-n",
-        f"{queue}@%h",
-    )
-    command = [*(POLITE if polite else ()), sys.executable, *worker, *CELERY]
+    options = f"-Q {queue} -c {processes} -n {queue}@%h {CELERY}".split()
+    command = [sys.executable, "-W", NO_SERMON, "-m", "celery", "-q", "-A", application, "worker", *options]
+    if polite:
+        command = [*POLITE, *command]
     return Program(
         name,
         tuple(leashed(command, signal=COLD_SHUTDOWN)),
