@@ -2,8 +2,6 @@
 1139).
 """
 
-# ruff: noqa: N818  (each class is named after its reason, as in protocol/errors.py)
-
 from dataclasses import dataclass
 
 from protocol.errors import ProtocolError

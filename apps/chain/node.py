@@ -37,7 +37,7 @@ CHANNELS = ("coinai_candidate",)
 log = structlog.get_logger(__name__)
 
 
-class SecondNode(Exception):  # noqa: N818  (named after its reason)
+class SecondNode(Exception):
     """Another node already runs on this database."""
 
 

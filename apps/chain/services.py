@@ -22,7 +22,7 @@ from protocol.ledger import Transition
 from protocol.validation import check_not_from_future, check_transition
 
 
-class CannotConnect(Exception):  # noqa: N818  (named after its reason)
+class CannotConnect(Exception):
     """A block that was evaluated as valid does not apply to the ledger."""
 
     def __init__(self, block_hash: str, reason: ProtocolError) -> None:

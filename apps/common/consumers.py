@@ -37,9 +37,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
         except ValueError:
             return None
 
-    async def receive(
-        self, text_data: str | None = None, **_kwargs: Any
-    ) -> None:
+    async def receive(self, text_data: str | None = None, **_kwargs: Any) -> None:
         if text_data is None or len(text_data) > 8192:
             await self.send_json({"error": "Send JSON text of at most 8192 characters."})
             return

@@ -1,7 +1,5 @@
 """Errors of the site and its API (codes 1100 to 1199), and how every error becomes RFC 9457 problem+json."""
 
-# ruff: noqa: N818  (each class is named after its reason, as in protocol/errors.py)
-
 from dataclasses import dataclass
 from typing import Any
 

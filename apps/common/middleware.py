@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
@@ -28,9 +29,11 @@ def build_policy(request: HttpRequest) -> str:
     """The Content-Security-Policy: all from this host, WebSockets to it named because not every browser's
     'self' does.
     """
-    # Not request.get_host(): that raises for a refused Host header, whose answer needs these headers as well.
-    host = request.headers.get("host", "")
-    sockets = f" ws://{host} wss://{host}" if host and all(c.isalnum() or c in ".-:[]" for c in host) else ""
+    try:
+        host = request.get_host()
+    except DisallowedHost:  # answered with an error, which needs these headers as well
+        host = ""
+    sockets = f" ws://{host} wss://{host}" if host else ""
     return "; ".join(
         [
             "default-src 'none'",

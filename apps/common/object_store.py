@@ -5,8 +5,6 @@ whole object.
 Whatever is read is checked against its id; a corrupt file is never handed out. docs/protocol.md §1, §10.
 """
 
-# ruff: noqa: N818  (each class is named after its reason, as in protocol/errors.py)
-
 import contextlib
 import os
 import re

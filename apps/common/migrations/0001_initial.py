@@ -4,21 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='LiveTopic',
+            name="LiveTopic",
             fields=[
-                ('topic', models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ('sequence', models.BigIntegerField(default=0)),
+                ("topic", models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ("sequence", models.BigIntegerField(default=0)),
             ],
             options={
-                'db_table': 'common_live_topic',
+                "db_table": "common_live_topic",
             },
         ),
     ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from apps.chain import scoring
 from apps.chain.contents import clear_caches
 from apps.chain.genesis import init_chain
 from apps.chain.models import Block
@@ -15,8 +16,11 @@ GENESIS_TIME = 1_700_000_000
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, settings) -> Iterator[Path]:
-    """A state folder of the test's own."""
+def home(tmp_path: Path, settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A state folder of the test's own; scores are computed here, since looking for a worker takes half a
+    second.
+    """
+    monkeypatch.setattr(scoring.workers, "is_listening", lambda: False)
     settings.COINAI_HOME = tmp_path
     settings.COINAI_GENESIS = tmp_path / "genesis.json"
     clear_genesis()

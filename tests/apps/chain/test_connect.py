@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, connections
 from django.db import transaction as database
 
+from apps.chain import services
 from apps.chain.models import AddressTransaction, Block, LedgerEntry, LedgerTip, Transaction
 from apps.chain.selectors import get_genesis, get_params, get_tip, list_blocks
 from apps.chain.services import CannotConnect, connect_block, disconnect_block, move_tip
@@ -126,15 +127,16 @@ def test_a_crash_while_connecting_leaves_nothing_behind(
     miner.extend()
     block = miner.evaluate(signed=[transfer(ALICE, (BOB, 5))])
     before = read_ledger(), Transaction.objects.count(), AddressTransaction.objects.count()
-    real = getattr(connect_block, "__globals__")[moment]
+    real = getattr(services, moment)
 
     def crash(*args, **kwargs) -> None:
         real(*args, **kwargs)
         raise SystemExit
 
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(f"apps.chain.services.{moment}", crash)
-        connect_block(block_hash=block.hash)
+    with monkeypatch.context() as patch:
+        patch.setattr(services, moment, crash)
+        with pytest.raises(SystemExit):
+            connect_block(block_hash=block.hash)
     assert (read_ledger(), Transaction.objects.count(), AddressTransaction.objects.count()) == before
     assert get_tip().height == 1
     assert connect_block(block_hash=block.hash).height == 2

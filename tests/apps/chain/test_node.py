@@ -1,8 +1,6 @@
 """The node's steps: what it evaluates, when it connects, how it follows forks."""
 
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -10,6 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connections
 
+from apps.chain.candidates import evaluate_block
 from apps.chain.models import Block, NodeHeartbeat
 from apps.chain.node import LOCK_KEY, Node
 from apps.chain.selectors import get_params, get_tip
@@ -17,6 +16,7 @@ from apps.common.models import LiveTopic
 from apps.common.notify import Listener
 from protocol.blocks import encode_block
 from tests.apps.chain.miner import Miner, forge, submit
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -97,7 +97,8 @@ def test_an_earlier_round_wins_over_a_better_model_of_a_later_one(
 
 
 def test_a_better_sibling_of_the_same_round_replaces_the_tip(miner: Miner, node: Node, clock: Clock) -> None:
-    rivals = sorted((miner.make(start=start)[0] for start in (0, 500, 1000)), key=lambda block: block.header.error)
+    made = [miner.make(start=start)[0] for start in (0, 500, 1000)]
+    rivals = sorted(made, key=lambda block: block.header.error)
     worse, better = submit(rivals[-1]), rivals[0]
     clock.now = worse.timestamp + 0.5
     node.step()
@@ -117,8 +118,6 @@ def test_the_heavier_branch_wins_and_the_lighter_is_kept(miner: Miner, node: Nod
     assert get_tip().hash == tip.hash
     evaluate = Block.objects.get(hash=side.hash)
     assert evaluate.status == "candidate"  # could not win alone, so nobody spent time on it
-    from apps.chain.candidates import evaluate_block
-
     top = miner.submit(parent=evaluate_block(block_hash=side.hash))
     clock.now = top.timestamp
     node.step()
@@ -154,9 +153,10 @@ def test_a_second_start_goes_on_where_the_first_one_was_killed(
     def die(**terms) -> None:
         raise SystemExit
 
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+    with monkeypatch.context() as patch:
         patch.setattr("apps.chain.node.move_tip", die)
-        Node(clock=clock).step()
+        with pytest.raises(SystemExit):
+            Node(clock=clock).step()
     assert (read_status(block), get_tip().height) == ("valid", 0)
     Node(clock=clock).step()
     assert get_tip().hash == block.hash
@@ -227,7 +227,7 @@ def test_it_survives_the_loss_of_its_database_connections(miner: Miner, clock: C
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        wait_until(lambda: NodeHeartbeat.objects.exists())
+        wait_until(NodeHeartbeat.objects.exists)
         for _ in range(2):
             end_other_connections()
             block = miner.submit()
@@ -246,11 +246,3 @@ def end_other_connections() -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-
-
-def wait_until(is_true: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait on a condition, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)

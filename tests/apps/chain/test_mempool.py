@@ -1,0 +1,187 @@
+"""Pending transactions: which are kept, which go into a template, what blocks do to them."""
+
+import threading
+
+import pytest
+from django.db import connections
+
+from apps.chain.mempool import MAX_AHEAD, cut_to_size, submit_transaction
+from apps.chain.models import Block, Transaction
+from apps.chain.selectors import get_address, get_position, list_address_transactions, list_mempool
+from apps.chain.services import disconnect_block, move_tip
+from apps.chain.templates import build_template
+from protocol.encoding import encode
+from protocol.errors import ProtocolError
+from protocol.transactions import SignedTransaction
+from tests.apps.chain.miner import Miner
+from tests.protocol.cast import ALICE, BOB, CHARLIE, DAVE, Person, transfer
+
+pytestmark = pytest.mark.django_db
+KEY = BOB.public_key
+
+
+def send(transaction: SignedTransaction) -> Transaction:
+    return submit_transaction(encode(transaction.to_json()))
+
+
+def pay(sender: Person = ALICE, amount: int = 5, **terms) -> SignedTransaction:
+    return transfer(sender, (DAVE, amount), **terms)
+
+
+def list_pending() -> list[str]:
+    return [row.txid for row in list_mempool()]
+
+
+def name_refusal(transaction: SignedTransaction) -> str:
+    with pytest.raises(ProtocolError) as caught:
+        send(transaction)
+    return caught.value.name
+
+
+@pytest.mark.usefixtures("genesis")
+class TestSubmitting:
+    """What is kept and what is refused."""
+
+    def test_it_keeps_a_good_transaction_once(self) -> None:
+        first, second = send(pay(fee=3)), send(pay(fee=3))
+        assert first.txid == second.txid
+        assert (first.status, first.fee, first.amount, first.sender) == ("pending", 3, 5, ALICE.address)
+        assert list_pending() == [first.txid]
+
+    def test_it_refuses_what_cannot_be_included(self) -> None:
+        assert name_refusal(pay(DAVE)) == "overdraft"
+        assert name_refusal(pay(amount=10**14, fee=1)) == "overdraft"
+        assert name_refusal(pay(sequence=MAX_AHEAD + 1)) == "sequence_far"
+        assert name_refusal(pay(network="devnet")) == "wrong_network"
+        assert name_refusal(pay(amount=0)) == "zero_amount"
+        assert list_pending() == []
+
+    def test_a_second_one_of_a_sequence_needs_a_higher_fee(self) -> None:
+        cheap = send(pay(fee=1))
+        assert name_refusal(pay(fee=1, amount=6)) == "sequence_pending"
+        dear = send(pay(fee=2))
+        assert list_pending() == [dear.txid]
+        assert Transaction.objects.get(txid=cheap.txid).status == "dropped"
+        assert name_refusal(pay(fee=1)) == "sequence_pending"
+
+    def test_it_refuses_more_than_it_has_room_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("apps.chain.mempool.MAX_PENDING", 1)
+        send(pay())
+        assert name_refusal(pay(BOB)) == "mempool_full"
+
+    def test_it_lists_by_fee_and_goes_on_behind_any_of_them(self) -> None:
+        rows = [send(pay(ALICE, fee=1)), send(pay(BOB, fee=9)), send(pay(CHARLIE, fee=1))]
+        order = list_pending()
+        assert order[0] == rows[1].txid
+        assert order[1:] == sorted([rows[0].txid, rows[2].txid])
+        assert [row.txid for row in list_mempool(after=order[1])] == order[2:]
+
+
+@pytest.mark.usefixtures("genesis")
+class TestTemplates:
+    """What a miner works on."""
+
+    def test_it_takes_by_fee_but_keeps_each_senders_order(self) -> None:
+        first, second = pay(ALICE, fee=1), pay(ALICE, fee=9, sequence=1)
+        other = pay(BOB, fee=5)
+        for transaction in (second, first, other):
+            send(transaction)
+        template = build_template(KEY)
+        assert [item.txid for item in template.transactions[1:]] == [other.txid, first.txid, second.txid]
+
+    def test_it_leaves_out_what_has_no_predecessor_or_no_money(self) -> None:
+        send(pay(ALICE, sequence=2, fee=9))
+        send(pay(BOB, amount=9 * 10**13))
+        send(pay(BOB, amount=9 * 10**13, sequence=1, fee=9))
+        template = build_template(KEY)
+        assert [item.sequence for item in template.transactions[1:]] == [0]
+
+    def test_it_stays_within_the_largest_block(self) -> None:
+        many = [pay(sequence=number) for number in range(20)]
+        size = len(encode(many[0].to_json())) + 1
+        assert len(cut_to_size(many, 4096 + 3 * size + 5)) == 3
+
+    def test_it_commits_to_the_state_that_the_block_will_leave(self, miner: Miner) -> None:
+        send(pay(fee=3))
+        template = build_template(bytes.fromhex(miner.make()[0].reward.key))
+        contents, _ = miner.make(signed=list(template.transactions[1:]))
+        assert (template.state, template.transactions_root) == (
+            contents.header.state,
+            contents.header.transactions,
+        )
+
+    def test_the_same_transactions_give_the_same_template_again(self) -> None:
+        send(pay(fee=3))
+        template = build_template(KEY, round=3)
+        send(pay(BOB, fee=4))
+        again = build_template(KEY, round=3, transactions=template.transactions[1:])
+        assert again == template
+
+
+def test_blocks_include_transactions_and_rule_out_their_rivals(miner: Miner) -> None:
+    kept, rival = send(pay(sequence=1)), send(pay(fee=1))
+    included = pay(fee=2)
+    block = miner.extend(signed=[included])
+    statuses = dict(Transaction.objects.values_list("txid", "status"))
+    assert statuses[included.txid] == "included"
+    assert (statuses[rival.txid], statuses[kept.txid]) == ("dropped", "pending")
+    position = get_position(included.txid)
+    assert (position.block_id, position.position) == (block.hash, 1)
+    history = list_address_transactions(DAVE.address)
+    assert [(row.transaction_id, row.height, row.position) for row in history] == [(included.txid, 1, 1)]
+
+
+def test_a_disconnected_blocks_transactions_wait_again(miner: Miner) -> None:
+    included = pay()
+    block = miner.extend(signed=[included])
+    disconnect_block(block_hash=block.hash)
+    assert list_pending() == [included.txid]
+    assert get_position(included.txid) is None
+    assert list_address_transactions(DAVE.address) == []
+    rewards = Transaction.objects.filter(kind="reward").values_list("status", flat=True)
+    assert set(rewards) == {"dropped"}
+
+
+def test_after_a_reorganisation_a_transaction_is_where_the_new_branch_has_it(
+    miner: Miner, genesis: Block
+) -> None:
+    both, only_old = pay(), pay(BOB)
+    old = miner.extend(signed=[both, only_old])
+    new = miner.evaluate(parent=genesis, round=4, signed=[both])
+    move_tip(disconnect=[old.hash], connect=[new.hash])
+    assert get_position(both.txid).block_id == new.hash
+    assert list_pending() == [only_old.txid]
+
+
+def test_an_address_shows_what_is_spendable_and_what_is_locked(miner: Miner) -> None:
+    block = miner.extend(signed=[pay(fee=7)])
+    mined = get_address(block.miner)
+    assert (mined.balance, mined.locked, mined.mined) == (0, block.reward, 1)
+    assert block.fees == 7
+    assert get_address(ALICE.address).sequence == 1
+    miner.extend_by(2)
+    assert get_address(block.miner).balance == block.reward
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_that_send_the_same_sequence_at_once_one_is_kept(genesis: Block) -> None:
+    ready = threading.Barrier(4)
+    names: list[str] = []
+
+    def run(number: int) -> None:
+        try:
+            ready.wait(5)
+            send(pay(amount=number))
+            names.append("kept")
+        except ProtocolError as error:
+            names.append(error.name)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert sorted(names) == ["kept", *["sequence_pending"] * 3]
+    assert len(list_pending()) == 1
