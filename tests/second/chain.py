@@ -30,7 +30,9 @@ class Node:
 
     def __init__(self, genesis, objects):
         self.genesis, self.parameters, self.objects = genesis, genesis["parameters"], objects
-        self.entries = {f"account/{a}": {"balance": n, "sequence": 0} for a, n in genesis["allocations"].items() if n}
+        self.entries = {
+            f"account/{a}": {"balance": n, "sequence": 0} for a, n in genesis["allocations"].items() if n
+        }
         issued = sum(genesis["allocations"].values())
         if issued:
             self.entries["supply"] = {"issued": issued, "burned": 0}
@@ -86,7 +88,10 @@ class Node:
         reward = transactions[0]
         require(set(reward) == {"network", "kind", "body"} and reward["kind"] == "reward", "reward")
         require(reward["network"] == header["network"], "reward")
-        require(set(reward["body"]) == {"height", "key"} and reward["body"]["height"] == header["height"], "reward")
+        require(
+            set(reward["body"]) == {"height", "key"} and reward["body"]["height"] == header["height"],
+            "reward",
+        )
         unsealed = {k: v for k, v in header.items() if k != "seal"}
         message = b"coinai/1/seal\n" + base.canonical(unsealed)
         key = bytes.fromhex(reward["body"]["key"])
@@ -100,7 +105,11 @@ class Node:
     def check_threshold(self, header, problem):
         p, parent = self.parameters, self.header
         stalled = header["round"] >= p["stall_rounds"]
-        active = self.genesis if stalled else {s: self.entries[f"active/{s}"]["content"] for s in ("problem", "grammar")}
+        active = (
+            self.genesis
+            if stalled
+            else {s: self.entries[f"active/{s}"]["content"] for s in ("problem", "grammar")}
+        )
         require(header["problem"] == active["problem"] and header["grammar"] == active["grammar"], "contents")
         floor = 0 if stalled else base.quality(problem["floor_error"])
         same = parent["height"] > 0 and parent["problem"] == header["problem"]
@@ -145,7 +154,10 @@ class Node:
         if height > 1:
             known = self.entries.get(f"object/{parent['model']}", {"proposals": 0})
             self.change(
-                f"object/{parent['model']}", bytes=parent["model_bytes"], model=1, proposals=known["proposals"]
+                f"object/{parent['model']}",
+                bytes=parent["model_bytes"],
+                model=1,
+                proposals=known["proposals"],
             )
         matured = self.entries.pop(f"reward/{height - p['maturity_blocks']}", None)
         if matured:
@@ -162,7 +174,9 @@ class Node:
             self.entries[f"reward/{height}"] = {"address": miner, "amount": subsidy - share + fees}
 
     def transfer(self, transaction):
-        require(transaction["kind"] == "transfer" and transaction["network"] == self.genesis["network"], "kind")
+        require(
+            transaction["kind"] == "transfer" and transaction["network"] == self.genesis["network"], "kind"
+        )
         sender = base.address(bytes.fromhex(transaction["key"]))
         account = self.entries.get(f"account/{sender}", {"balance": 0, "sequence": 0})
         outputs = transaction["body"]["outputs"]

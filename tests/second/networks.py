@@ -37,7 +37,9 @@ def symbols_of(text):
     text = text.strip()
     if text == '""':
         return []
-    return [(found[0], found.start() > 0 and text[found.start() - 1] == " ") for found in SYMBOL.finditer(text)]
+    return [
+        (found[0], found.start() > 0 and text[found.start() - 1] == " ") for found in SYMBOL.finditer(text)
+    ]
 
 
 def heights(rules):
@@ -167,7 +169,9 @@ def read_model(data, tensors, h):
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     text = json.dumps(header, separators=(",", ":"), sort_keys=True).encode()
-    if text + b" " * (-len(text) % 8) != data[8 : 8 + length] or header.pop("__metadata__") != {"format": "coinai/1"}:
+    if text + b" " * (-len(text) % 8) != data[8 : 8 + length] or header.pop("__metadata__") != {
+        "format": "coinai/1"
+    }:
         raise ValueError("the header has another form")
     body, position, arrays = data[8 + length :], 0, {}
     types = {"I8": np.int8, "I32": np.dtype("<i4"), "U8": np.uint8}
@@ -177,7 +181,9 @@ def read_model(data, tensors, h):
         if start != position:
             raise ValueError("a gap")
         position = end
-        arrays[name] = np.frombuffer(body[start:end], types[entry["dtype"]]).reshape(entry["shape"]).astype(np.int64)
+        arrays[name] = (
+            np.frombuffer(body[start:end], types[entry["dtype"]]).reshape(entry["shape"]).astype(np.int64)
+        )
     if position != len(body):
         raise ValueError("surplus bytes")
     expected = set()
@@ -289,7 +295,9 @@ def read_data_set(data):
     body = data[8 + length :]
     types = {"U8": np.uint8, "U16": np.dtype("<u2")}
     return {
-        name: np.frombuffer(body[slice(*entry["data_offsets"])], types[entry["dtype"]]).reshape(entry["shape"])
+        name: np.frombuffer(body[slice(*entry["data_offsets"])], types[entry["dtype"]]).reshape(
+            entry["shape"]
+        )
         for name, entry in header.items()
         if name != "__metadata__"
     }
