@@ -1,6 +1,6 @@
-"""Replay a running node's chain with the second implementation: ``python -m tests.second URL [BLOCKS TO EVALUATE]``.
+"""Replay a node's chain with the second implementation: ``python -m tests.second URL [EVALUATED BLOCKS]``.
 
-Every header, transaction and ledger commitment is checked, and the error of the last blocks is computed again.
+Every header, transaction and ledger commitment is checked, and the error of the last blocks computed again.
 """
 
 import json

@@ -26,7 +26,7 @@ def commitment(entries):
 
 
 class Node:
-    """Replays a chain from its genesis document; keeps the whole ledger as a dict and recomputes its commitment."""
+    """Replays a chain from its genesis document, with the whole ledger as a dict and its commitment anew."""
 
     def __init__(self, genesis, objects):
         self.genesis, self.parameters, self.objects = genesis, genesis["parameters"], objects
