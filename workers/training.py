@@ -19,9 +19,8 @@ from workers.network import Network, Weights
 
 PREVIEW_EXAMPLES = 1000  # validation examples behind a curve point; the whole set would cost a second
 LOSS_MEMORY = 0.95  # of the smoothed loss that the page shows
-# An error at this share of the run, divided by this factor, is the best that the run was ever seen to end
-# with.
-ABANDON_RULES: tuple[tuple[float, float], ...] = ((0.15, 3.0), (0.3, 2.2), (0.5, 1.7), (0.7, 1.4))
+CHECKPOINTS = (0.15, 0.33, 0.5, 0.7, 0.85)  # shares of a run at which it may be given up
+LEAST_STEPS = 50  # before these an error says little
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +129,17 @@ def compute_rate(plan: TrainingPlan, progress: float) -> float:
     return plan.peak_rate * (plan.final_rate + (1.0 - plan.final_rate) * max(rest, 0.0))
 
 
+def compute_hope(progress: float, steps: int) -> float:
+    """By how much the rest of a run may still divide its error: 80 to 90% of the measured runs did less.
+
+    Measured on digits (225 steps a run) and Fashion-MNIST (500 to 2000): early steps divide it by more than
+    late ones, and the falling rate brings some 30% in any case.
+    """
+    if steps < LEAST_STEPS:
+        return math.inf
+    return 1.0 + (1.0 - progress) * (0.3 + 120.0 / steps)
+
+
 def train(
     network: Network,
     examples: Examples,
@@ -149,7 +159,7 @@ def train(
     max_steps = max(1, plan.max_epochs * count // plan.batch)
     started = last_point = clock()
     step, order, smoothed, elapsed, progress = 0, torch.empty(0, dtype=torch.long), 0.0, 0.0, 0.0
-    pending = list(ABANDON_RULES)
+    pending = list(CHECKPOINTS)
     network.train()
     while progress < 1.0:
         if is_cancelled():
@@ -166,14 +176,14 @@ def train(
         now = clock()
         elapsed = now - started
         progress = max(step / max_steps, elapsed / plan.seconds)
-        is_due = bool(pending) and progress >= pending[0][0]
+        is_due = bool(pending) and progress >= pending[0]
         if now - last_point >= plan.point_seconds or is_due or progress >= 1.0:
             last_point = now
             if not math.isfinite(smoothed):
                 return Outcome("abandoned", step, elapsed)
             error = preview_error(network, examples)
             report(Point(elapsed, step, smoothed, error), round(step / min(progress, 1.0)))
-            if is_due and error > plan.target_error * pending.pop(0)[1]:
+            if is_due and error > plan.target_error * compute_hope(pending.pop(0), step):
                 return Outcome("abandoned", step, elapsed)
     network.eval()
     return Outcome("finished", step, elapsed)
