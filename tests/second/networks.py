@@ -1,4 +1,4 @@
-"""Grammar, derivation, layers, wiring and exact inference from their definitions (docs/protocol.md §4, §6)."""
+"""Grammar, layers, wiring and exact inference from their definitions (docs/protocol.md §4, §6)."""
 
 import hashlib
 import json
