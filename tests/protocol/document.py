@@ -1,4 +1,4 @@
-"""The tables of docs/protocol.md that are made from the code: ``python -m tests.protocol.document`` writes them."""
+"""The tables of docs/protocol.md that come from the code; ``python -m tests.protocol.document`` writes them."""
 
 import importlib
 import re
@@ -54,11 +54,10 @@ def render(text: str) -> str:
     for name, make in TABLES.items():
         start, end = f"<!-- {name}: made from the code -->", f"<!-- end of {name} -->"
         body = "\n".join([start, "", *make(), "", end])
-        text, found = re.subn(
-            re.escape(start) + ".*?" + re.escape(end), lambda _, b=body: b, text, flags=re.S
-        )
-        if found != 1:
-            raise LookupError(f"docs/protocol.md has {found} places for the table {name}")
+        parts = re.split(f"{re.escape(start)}.*?{re.escape(end)}", text, flags=re.S)
+        if len(parts) != 2:
+            raise LookupError(f"docs/protocol.md has {len(parts) - 1} places for the table {name}")
+        text = body.join(parts)
     return text
 
 
