@@ -16,7 +16,7 @@ from coinai_web.routing import websocket_urlpatterns
 
 application = ProtocolTypeRouter(
     {
-        "http": WSGIMiddleware(wsgi_application, workers=16),
+        "http": WSGIMiddleware(wsgi_application, workers=16),  # type: ignore[arg-type]  # two stubs of one type
         "websocket": URLRouter(websocket_urlpatterns),
     }
 )

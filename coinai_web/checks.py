@@ -5,10 +5,10 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-import kombu
 import psycopg
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 LEAST_PSYCOPG = (3, 2)
@@ -51,7 +51,7 @@ def check_home(**_kwargs: Any) -> Sequence[CheckMessage]:
 def check_broker(**_kwargs: Any) -> Sequence[CheckMessage]:
     """The broker answers. Only a warning: migrations and reads work without it."""
     try:
-        with kombu.Connection(settings.BROKER_URL, connect_timeout=1) as connection:
+        with Connection(settings.BROKER_URL, connect_timeout=1) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0.1, timeout=2)
     except (OperationalError, OSError) as error:
         return [

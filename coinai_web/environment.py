@@ -59,7 +59,8 @@ def read_list(name: str, default: list[str]) -> list[str]:
 
 
 def read_database(name: str, *, pooled: bool) -> dict[str, Any]:
-    """The variable as Django's database settings; it holds any URI that libpq understands, sockets included.
+    """The variable as Django's database settings; it holds any URI that libpq understands, sockets
+    included.
 
     ``pooled`` asks for Django's connection pool: right in the many-threaded web process, wrong in processes
     that fork.
@@ -113,8 +114,8 @@ def read_channel_url(name: str, broker: str) -> str:
 
 
 def read_secret_key(name: str, path: Path) -> str:
-    """The variable, else the key in the file, made on first need with mode 0600 and safe against two
-    first starts.
+    """The variable, else the key in the file, made on first need with mode 0600 and safe against two first
+    starts.
     """
     key = env.str(name, default="")
     if key:

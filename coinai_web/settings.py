@@ -106,8 +106,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # --- Static files ---------------------------------------------------------------------------------
 
 # By default whitenoise serves them from where they lie, so that a fresh clone needs no collectstatic.
-# Production
-# collects them once and serves hashed, compressed, immutable names.
+# Production collects them once and serves hashed, compressed, immutable names.
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
 COINAI_HASHED_STATIC = environment.read_flag("COINAI_HASHED_STATIC")

@@ -1,7 +1,7 @@
 """Mines real blocks for tests within milliseconds: random features, the last layer fitted by least squares.
 
-No torch: a nonce's network gets random weights within its wiring, and only the last layer is learned. On the
-digits that is good for some 10 to 60% error, below the testing network's floor of 70%.
+No torch: a nonce's network gets random weights within its wiring, and only the last layer is learned. On
+the digits that is good for some 10 to 60% error, below the testing network's floor of 70%.
 """
 
 import functools
@@ -27,7 +27,7 @@ from protocol.params import ChainParams
 from protocol.problem import Problem, parse_problem
 from protocol.tensor_file import TensorView
 from protocol.threshold import compute_opening, compute_quality, compute_threshold
-from protocol.transactions import Reward, SignedTransaction
+from protocol.transactions import Reward, SignedTransaction, Transaction
 
 EXAMPLES = 400  # training examples that the last layer is fitted on
 MAX_FEATURES = 300  # wider networks are passed over: fitting them takes longer
@@ -105,10 +105,11 @@ def make_block(
     """A valid block on ``parent``, whose ledger ``reader`` and ``accumulator`` show, mined and sealed with
     ``secret``.
 
-    In round 3 the threshold has fallen below the parent's, so that a chain of such blocks never gets harder.
+    In round 3 the threshold has fallen below the parent's, so that a chain of such blocks never gets
+    harder.
     """
     height = parent.height + 1
-    body = (Reward(params.network, height, public_key(secret).hex()), *signed)
+    body: tuple[Transaction, ...] = (Reward(params.network, height, public_key(secret).hex()), *signed)
     contents = active_contents(reader, genesis, params, round)
     floor = load_task(params).problem.floor
     opening = compute_opening(params, parent=parent, problem=contents.problem, floor=floor)

@@ -72,8 +72,8 @@ def _find_parent(contents: BlockContents, tip: LedgerTip) -> Block:
 
 
 def _check_begun(contents: BlockContents, now: float) -> None:
-    """A candidate comes in its own round; one for a later round would claim a threshold that does not
-    hold yet.
+    """A candidate comes in its own round; one for a later round would claim a threshold that does not hold
+    yet.
     """
     params, header = get_params(), contents.header
     if header.timestamp - params.round_seconds > now + params.late_seconds:

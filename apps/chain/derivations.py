@@ -44,8 +44,7 @@ def describe_request(
     """The derivation that was asked for, with the network it gives on the active problem.
 
     Raises BadRequest for a mixture of both forms, NotFound for an unknown grammar, and what parse_grammar
-    and derive
-    raise.
+    and derive raise.
     """
     params = get_params()
     if grammar_text is not None and seed is not None and grammar is None:
@@ -55,8 +54,12 @@ def describe_request(
         found = compute_seed(str(previous), str(transactions), int(nonce or 0))
     else:
         raise BadRequest("send either grammar, previous, transactions and nonce, or grammar_text and seed")
-    rule = "paper" if params.derivation == "paper" else "refill"
-    derivation = derive(parsed, found, max_choices=params.max_choices, rule=rule)
+    derivation = derive(
+        parsed,
+        found,
+        max_choices=params.max_choices,
+        rule="paper" if params.derivation == "paper" else "refill",
+    )
     return _try_network(found, derivation)
 
 
@@ -79,8 +82,9 @@ def _try_network(seed: bytes, derivation: Derivation) -> dict[str, Any]:
 
 
 def _describe(seed: bytes, derivation: Derivation, architecture: Architecture | None) -> dict[str, Any]:
-    deepest = max(row[0] for row in tree_to_preorder(derivation.tree))  # type: ignore[index]
-    described = {"seed": seed.hex()} | derivation_to_json(derivation, nested=deepest <= DEEPEST_NESTED)
+    rows: list[Any] = tree_to_preorder(derivation.tree)
+    is_shallow = max(row[0] for row in rows) <= DEEPEST_NESTED
+    described: dict[str, Any] = {"seed": seed.hex(), **derivation_to_json(derivation, nested=is_shallow)}
     if architecture is None:
         return described | {"layers": [], "parameters": 0, "macs": 0}
     return described | {

@@ -42,8 +42,8 @@ def init_chain(*, now: int | None = None) -> Block:
     """Begin the chain of COINAI_NETWORK, or continue the one that is there; safe to call at every start.
 
     Writes the genesis document unless there is one, stores problem, grammar and data set, and writes block
-    0. Raises
-    InvalidGenesis when the document does not belong to this network or to the chain in the database.
+    0. Raises InvalidGenesis when the document does not belong to this network or to the chain in the
+    database.
     """
     _store_objects()
     if not settings.COINAI_GENESIS.exists():

@@ -67,8 +67,8 @@ def return_transactions(block: Block, contents: BlockContents) -> None:
 
 
 def _drop_rivals(contents: BlockContents) -> None:
-    """Drop what can no longer be included: pending transactions whose sequence the ledger, already
-    changed, passed.
+    """Drop what can no longer be included: pending transactions whose sequence the ledger, already changed,
+    passed.
     """
     included = {item.txid for item in contents.signed}
     for sender in {item.sender for item in contents.signed}:

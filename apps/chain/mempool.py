@@ -1,10 +1,11 @@
-"""Pending transactions: which are kept, which go into a template, what happens to them when blocks come
-and go.
+"""Pending transactions: which are kept, which go into a template, what happens to them when blocks come and
+go.
 """
 
 import heapq
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import transaction as database
 
@@ -28,8 +29,8 @@ HEADER_ROOM = 4096  # bytes of a block kept free for its header, its reward and 
 def submit_transaction(raw: bytes) -> Transaction:
     """Take a signed transaction from outside into the mempool; the same one again changes nothing.
 
-    Raises what decoding, parse_transaction and check_transaction raise, Overdraft, SequenceUsed, SequenceFar,
-    SequencePending, MempoolFull.
+    Raises what decoding, parse_transaction and check_transaction raise, Overdraft, SequenceUsed,
+    SequenceFar, SequencePending, MempoolFull.
     """
     params = get_params()
     contents = parse_transaction(decode(raw, max_bytes=params.max_block_bytes))
@@ -149,7 +150,8 @@ def _queue_by_sender(reader: StateReader) -> dict[str, deque[Transaction]]:
     expected: dict[str, int] = {}
     for row in Transaction.objects.filter(status=Transaction.Status.PENDING).order_by("sender", "sequence"):
         if row.sender not in expected:
-            expected[row.sender] = (reader.get(f"account/{row.sender}") or {"sequence": 0})["sequence"]
+            account: Any = reader.get(f"account/{row.sender}") or {"sequence": 0}
+            expected[row.sender] = account["sequence"]
         if row.sequence == expected[row.sender]:
             queues.setdefault(row.sender, deque()).append(row)
             expected[row.sender] += 1

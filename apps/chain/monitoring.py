@@ -44,7 +44,7 @@ class ChainCollector(Collector):
                 return
             beat = NodeHeartbeat.objects.filter(id=1).first()
             issued, burned = get_supply()
-            values = [
+            values: list[tuple[str, str, float]] = [
                 ("coinai_height", "Height of the best chain", tip.block.height),
                 ("coinai_tip_timestamp_seconds", "Timestamp of the last block", tip.block.timestamp),
                 ("coinai_tip_error_ppm", "Error of the last block's model", tip.block.error),

@@ -110,8 +110,8 @@ class Node:
         try:
             move_tip(disconnect=disconnect, connect=connect, now=self._clock())
         except CannotConnect as error:
-            # Its evaluation had passed: either a fault of this software or a damaged database. Never try
-            # it again.
+            # Its evaluation had passed: either a fault of this software or a damaged database. Never try it
+            # again.
             log.error(
                 "valid_block_refused",
                 hash=error.block_hash,

@@ -55,8 +55,7 @@ def score_block(header: Header) -> None:
     """Check a block's model: its bytes, its wiring, and that its error is exactly the one claimed.
 
     A block whose very model, nonce and transactions were scored here before, in another round, is not
-    scored again.
-    Raises ObjectMissing and what check_model and check_error raise.
+    scored again. Raises ObjectMissing and what check_model and check_error raise.
     """
     _, architecture = derive(
         header.previous, header.transactions, header.nonce, header.problem, header.grammar

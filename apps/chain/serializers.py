@@ -6,10 +6,10 @@ from apps.chain.contents import get_architecture
 from apps.chain.models import Block, BlockTransaction, Transaction
 from apps.chain.rounds import to_header
 from apps.chain.selectors import get_params, get_position, get_tip, list_children
+from apps.chain.store import load_contents
 from protocol.architecture import layers_to_json
 from protocol.encoding import decode
 from protocol.errors import ObjectMissing
-from protocol.transactions import parse_transaction
 
 
 def block_summary(block: Block) -> dict[str, Any]:
@@ -62,8 +62,7 @@ def block_detail(block: Block) -> dict[str, Any]:
 
 def list_txids(block: Block) -> list[str]:
     """The ids of a block's transactions in order, whether it was ever connected or not."""
-    body = decode(bytes(block.raw), max_bytes=get_params().max_block_bytes)
-    return [parse_transaction(value).txid for value in body["transactions"]]
+    return [item.txid for item in load_contents(get_params(), block).transactions]
 
 
 def transaction_json(row: Transaction, position: BlockTransaction | None = None) -> dict[str, Any]:
@@ -101,7 +100,7 @@ def transaction_summary(row: Transaction) -> dict[str, Any]:
     }
 
 
-def _describe_network(block: Block) -> tuple[str, list[dict[str, Any]], int, int]:
+def _describe_network(block: Block) -> tuple[str, list[Any], int, int]:
     if block.height == 0:
         return "", [], 0, 0
     try:

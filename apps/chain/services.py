@@ -1,5 +1,5 @@
-"""Connecting and disconnecting blocks: each one database transaction, ledger, mempool and other apps'
-rows included.
+"""Connecting and disconnecting blocks: each one database transaction, ledger, mempool and other apps' rows
+included.
 """
 
 import time
@@ -35,8 +35,7 @@ def connect_block(*, block_hash: str, now: float | None = None) -> Block:
     """Make a valid block the new tip; connecting the tip itself again changes nothing.
 
     Raises WrongParent when it does not stand on the tip, FromTheFuture before its timestamp, and what
-    apply_block and
-    check_transition raise. Either everything of it is written or nothing.
+    apply_block and check_transition raise. Either everything of it is written or nothing.
     """
     with database.atomic():
         tip = lock_tip()  # closes the race between two that connect, and that with new transactions
@@ -71,7 +70,7 @@ def disconnect_block(*, block_hash: str) -> Block:
             raise WrongParent(tip.block_id, block_hash)
         block = Block.objects.select_for_update().get(hash=block_hash)
         contents = load_contents(get_params(), block)
-        changes = changes_from_json(block.undo)
+        changes = changes_from_json(block.undo or [])
         write_entries({change.key: change.before for change in changes})
         parent = Block.objects.get(hash=block.previous)
         block.canonical = False

@@ -1,8 +1,7 @@
 """What other apps hear from the chain, inside the connecting or disconnecting database transaction.
 
 A receiver that raises makes the whole connection of the block fail: it may write its own rows, nothing
-else; messages
-belong into `transaction.on_commit`.
+else; messages belong into `transaction.on_commit`.
 """
 
 from django.dispatch import Signal

@@ -12,7 +12,7 @@ from protocol.forkchoice import IndexedBlock
 from protocol.ledger import Change, MuHash
 from protocol.params import ChainParams
 
-Value = dict[str, Any]
+Value = Mapping[str, Any]
 
 
 class LedgerReader:
@@ -85,8 +85,8 @@ def lock_tip() -> LedgerTip:
 
 
 def open_ledger(block: Block, tip: LedgerTip) -> Ledger:
-    """The ledger after ``block``, which must be valid: the tip's, with blocks taken back and others laid
-    on top.
+    """The ledger after ``block``, which must be valid: the tip's, with blocks taken back and others laid on
+    top.
     """
     reader = LedgerReader()
     if block.hash == tip.block_id:
@@ -99,12 +99,12 @@ def open_ledger(block: Block, tip: LedgerTip) -> Ledger:
     overlay = OverlaidReader(reader)
     above = Block.objects.filter(canonical=True, height__gt=walker.height).order_by("-height")
     for taken_back in above.only("hash", "undo"):
-        for key, before, _ in taken_back.undo:
+        for key, before, _ in taken_back.undo or []:
             overlay.put(key, before)
     for laid in reversed(branch):
-        for key, _, after in laid.undo:
+        for key, _, after in laid.undo or []:
             overlay.put(key, after)
-    return Ledger(overlay, MuHash.from_bytes(bytes(block.accumulator)))
+    return Ledger(overlay, MuHash.from_bytes(bytes(block.accumulator or b"")))
 
 
 def changes_to_json(changes: Sequence[Change]) -> list[list[Any]]:

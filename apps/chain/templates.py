@@ -17,8 +17,8 @@ from protocol.transactions import Reward, SignedTransaction, Transaction
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A block on the tip without nonce and model. ``state`` holds for the rounds before the stall, or
-    after it (§5).
+    """A block on the tip without nonce and model. ``state`` holds for the rounds before the stall, or after
+    it (§5).
     """
 
     parent: str
@@ -29,6 +29,11 @@ class Template:
     state: str
     problem: str
     grammar: str
+
+    @property
+    def signed(self) -> tuple[SignedTransaction, ...]:
+        """The transactions but for the reward."""
+        return tuple(item for item in self.transactions if isinstance(item, SignedTransaction))
 
 
 def build_template(
@@ -41,10 +46,8 @@ def build_template(
     """A template on the tip that pays ``reward_key`` (32 bytes, public).
 
     ``round`` is the round that is running unless given; it only matters where a stall begins. With
-    ``transactions`` those
-    are used, in order, instead of the mempool's: so a template once cut up is computed again for a later
-    round. Raises
-    what apply_block raises for those.
+    ``transactions`` those are used, in order, instead of the mempool's: so a template once cut up is
+    computed again for a later round. Raises what apply_block raises for those.
     """
     params, genesis = get_params(), get_genesis()
     with database.atomic():
@@ -67,7 +70,7 @@ def build_template(
                 candidates=mempool.order_by_fee(reader),
             )
             transactions = mempool.cut_to_size(chosen, params.max_block_bytes)
-        body = (Reward(params.network, height, reward_key.hex()), *transactions)
+        body: tuple[Transaction, ...] = (Reward(params.network, height, reward_key.hex()), *transactions)
         transition = apply_block(
             params,
             genesis,

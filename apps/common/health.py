@@ -26,8 +26,8 @@ class Finding:
 
 
 def register_check(name: str, check: Check) -> None:
-    """Add a check: it returns None when all is well, else one sentence that says what is wrong and what
-    to do.
+    """Add a check: it returns None when all is well, else one sentence that says what is wrong and what to
+    do.
     """
     _checks[name] = check
 

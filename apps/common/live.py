@@ -40,7 +40,8 @@ def publish(topic: str, delta: Json) -> None:
     """Give the delta the topic's next number and send it to all subscribers once the transaction is
     committed.
 
-    The number is taken inside the transaction: a crash between commit and sending shows to clients as a gap.
+    The number is taken inside the transaction: a crash between commit and sending shows to clients as a
+    gap.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
@@ -57,8 +58,7 @@ def read_snapshot(topic: str) -> tuple[int, Json] | None:
     """The topic's sequence number and its snapshot at that number; None for an unknown topic.
 
     The number is read first: a delta that lands between the two reads is sent again, never lost, and deltas
-    are
-    written so that applying one twice changes nothing.
+    are written so that applying one twice changes nothing.
     """
     snapshot = _find_snapshot(topic)
     if snapshot is None:

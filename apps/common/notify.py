@@ -38,8 +38,7 @@ def notify(channel: str, payload: str = "") -> None:
 
 class Listener:
     """A connection of its own that listens to channels, comes back after the database restarts, and may
-    hold one
-    advisory lock for as long as it lives.
+    hold one advisory lock for as long as it lives.
     """
 
     def __init__(self, *channels: str, backoff: float = 0.2, max_backoff: float = 5.0) -> None:
@@ -79,8 +78,8 @@ class Listener:
         """Wait for notifications, at most ``timeout`` seconds, and return all that are there.
 
         While the database is away this sleeps (with back-off, within the time-out) and returns nothing;
-        once it is
-        back, the first answer is one ``reconnected`` notification, since some may have been missed.
+        once it is back, the first answer is one ``reconnected`` notification, since some may have been
+        missed.
         """
         deadline = time.monotonic() + timeout
         try:

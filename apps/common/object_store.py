@@ -1,8 +1,8 @@
 """Content-addressed files: problem manifests, grammars, data sets and models, each under its object id.
 
 A file is written to a temporary name, flushed, then renamed, so that a crash leaves either nothing or the
-whole object.
-Whatever is read is checked against its id; a corrupt file is never handed out. docs/protocol.md §1, §10.
+whole object. Whatever is read is checked against its id; a corrupt file is never handed out.
+docs/protocol.md §1, §10.
 """
 
 import contextlib

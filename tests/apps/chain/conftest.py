@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ GENESIS_TIME = 1_700_000_000
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A state folder of the test's own; scores are computed here, since looking for a worker takes half a
     second.
     """
@@ -32,8 +33,8 @@ def home(tmp_path: Path, settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @pytest.fixture
 def genesis(request: pytest.FixtureRequest) -> Block:
-    """Block 0 of a chain that always begins at the same second, so that blocks mined once are mined again for
-    free.
+    """Block 0 of a chain that always begins at the same second, so that blocks mined once are mined again
+    for free.
     """
     transactional = request.node.get_closest_marker("django_db").kwargs.get("transaction", False)
     request.getfixturevalue("transactional_db" if transactional else "db")

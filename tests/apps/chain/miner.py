@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.db import transaction as database
 
@@ -55,16 +56,16 @@ class Miner:
             object_store.put(mined.model)
         return contents, mined
 
-    def submit(self, **terms) -> Block:
+    def submit(self, **terms: Any) -> Block:
         """A candidate, sent in its round."""
         contents, _ = self.make(**terms)
         return submit(contents)
 
-    def evaluate(self, **terms) -> Block:
+    def evaluate(self, **terms: Any) -> Block:
         """A candidate that the node has evaluated."""
         return evaluate_block(block_hash=self.submit(**terms).hash)
 
-    def extend(self, **terms) -> Block:
+    def extend(self, **terms: Any) -> Block:
         """A block connected on the tip."""
         block = self.evaluate(**terms)
         return connect_block(block_hash=block.hash)
@@ -79,6 +80,6 @@ def submit(contents: BlockContents) -> Block:
     return submit_candidate(raw=encode_block(contents), now=contents.header.timestamp - 0.5)
 
 
-def forge(contents: BlockContents, secret: bytes = Miner().secret, **fields) -> BlockContents:
+def forge(contents: BlockContents, secret: bytes = Miner().secret, **fields: Any) -> BlockContents:
     """The block with other header fields, sealed again: wrong in nothing but those."""
     return BlockContents(seal_header(replace(contents.header, **fields), secret), contents.transactions)

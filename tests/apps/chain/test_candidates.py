@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,13 @@ from apps.chain.signals import candidate_received
 from apps.common import object_store
 from protocol.architecture import model_header
 from protocol.blocks import Block as BlockContents
-from protocol.blocks import Reward, encode_block, transactions_root
+from protocol.blocks import encode_block, transactions_root
 from protocol.crypto import public_key
 from protocol.errors import ERRORS, ProtocolError
 from protocol.merkle import object_id
+from protocol.transactions import Reward, SignedTransaction
 from tests.apps.chain.miner import Miner, forge, submit
-from tests.mining import Mined
+from tests.mining import Mined, mine
 from tests.protocol.cast import ALICE, BOB, transfer
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +62,7 @@ def good(miner: Miner) -> Good:
 def test_a_good_candidate_is_kept_and_announced_once_however_often_it_comes(good: Good) -> None:
     heard = []
 
-    def listen(sender, block, **kwargs) -> None:
+    def listen(block: Block, **kwargs: Any) -> None:
         heard.append(block.hash)
 
     candidate_received.connect(listen)
@@ -98,7 +100,7 @@ def test_it_refuses_bytes_that_are_no_block(good: Good, case: str) -> None:
     assert name_refusal(spoil(good.raw)) == name
 
 
-BAD_FIELDS: dict[str, tuple[dict[str, object], str]] = {
+BAD_FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     "of another network": ({"network": "devnet"}, "wrong_network"),
     "of another version": ({"version": 2}, "wrong_version"),
     "on an unknown parent": ({"previous": "ab" * 32}, "unknown_block"),
@@ -156,7 +158,7 @@ def test_it_refuses_a_nonce_whose_network_is_out_of_bounds(miner: Miner, good: G
 
 def test_it_refuses_a_transaction_that_is_not_signed_by_its_sender(miner: Miner) -> None:
     contents, _ = miner.make(signed=[transfer(ALICE, (BOB, 5))])
-    wrong = replace(contents.transactions[1], fee=1)
+    wrong = replace(contents.signed[0], fee=1)
     body = (contents.transactions[0], wrong)
     forged = forge(BlockContents(contents.header, body), transactions=transactions_root(body))
     assert name_refusal(encode_block(forged)) == "invalid_signature"
@@ -206,10 +208,8 @@ def test_it_refuses_an_overdraft_and_a_wrong_sequence(miner: Miner) -> None:
         assert judge(contents) == ("refused", name)
 
 
-def with_transactions(miner: Miner, contents: BlockContents, *signed) -> BlockContents:
+def with_transactions(miner: Miner, contents: BlockContents, *signed: SignedTransaction) -> BlockContents:
     """A block with transactions that do not apply: its network is mined for their root."""
-    from tests.mining import mine
-
     body = (contents.transactions[0], *signed)
     root = transactions_root(body)
     mined = mine(get_params(), contents.header.previous, root)

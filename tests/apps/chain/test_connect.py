@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connections
@@ -14,8 +15,9 @@ from apps.chain.services import CannotConnect, connect_block, disconnect_block, 
 from apps.chain.signals import block_connected, block_disconnected
 from apps.chain.store import load_contents
 from apps.common.models import LiveTopic
+from protocol.blocks import Block as BlockContents
 from protocol.errors import FromTheFuture, WrongParent
-from protocol.ledger import MemoryState, MuHash, apply_block, apply_genesis, check_sum_rule
+from protocol.ledger import Change, MemoryState, MuHash, apply_block, apply_genesis, check_sum_rule
 from tests.apps.chain.miner import Miner
 from tests.protocol.cast import ALICE, BOB, transfer
 
@@ -129,7 +131,7 @@ def test_a_crash_while_connecting_leaves_nothing_behind(
     before = read_ledger(), Transaction.objects.count(), AddressTransaction.objects.count()
     real = getattr(services, moment)
 
-    def crash(*args, **kwargs) -> None:
+    def crash(*args: Any, **kwargs: Any) -> None:
         real(*args, **kwargs)
         raise SystemExit
 
@@ -155,14 +157,14 @@ def test_a_crash_in_the_middle_of_a_reorganisation_leaves_the_old_chain(miner: M
 
 
 def test_other_apps_hear_of_blocks_inside_the_transaction_and_can_stop_it(miner: Miner) -> None:
-    heard = []
+    heard: list[object] = []
 
-    def listen(sender, block, contents, changes, **kwargs) -> None:
+    def listen(block: Block, contents: BlockContents, changes: tuple[Change, ...], **kwargs: Any) -> None:
         heard.append((block.height, contents.hash == block.hash, len(changes) > 0))
         if block.height == 2:
             raise ValueError("no")
 
-    def listen_back(sender, block, **kwargs) -> None:
+    def listen_back(block: Block, **kwargs: Any) -> None:
         heard.append(-block.height)
 
     block_connected.connect(listen)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -46,7 +47,7 @@ def test_it_refuses_a_database_that_holds_another_chain(home: Path) -> None:
         call_command("init_chain")
 
 
-def test_it_refuses_the_document_of_another_network(home: Path, settings) -> None:
+def test_it_refuses_the_document_of_another_network(home: Path, settings: Any) -> None:
     init_chain(now=1_700_000_000)
     settings.COINAI_NETWORK = "devnet"
     with pytest.raises(CommandError, match="another COINAI_HOME"):
@@ -71,7 +72,7 @@ def test_without_a_chain_everything_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("network", ["devnet", "main"])
-def test_the_other_networks_begin_as_well(home: Path, settings, network: str) -> None:
+def test_the_other_networks_begin_as_well(home: Path, settings: Any, network: str) -> None:
     settings.COINAI_NETWORK = network
     block = init_chain(now=1_700_000_000)
     assert get_genesis().network == network

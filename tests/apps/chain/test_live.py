@@ -31,10 +31,10 @@ def test_the_round_shows_threshold_candidates_and_the_best_of_them(miner: Miner,
     view = get_round(genesis.timestamp + 2.5)
     assert (view.number, view.started, view.ends) == (2, genesis.timestamp + 2, genesis.timestamp + 3)
     assert (view.opening, view.floor, view.threshold) == (514, 514, 514)
-    assert view.best.hash == block.hash
+    assert view.best == block
     later = miner.submit(round=3, start=500)
     assert [found.hash for found in get_round(genesis.timestamp + 2.5).candidates] == [block.hash, later.hash]
-    assert get_round(genesis.timestamp + 2.5).best.hash == block.hash
+    assert get_round(genesis.timestamp + 2.5).best == block
 
 
 @pytest.mark.django_db

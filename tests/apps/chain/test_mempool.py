@@ -1,12 +1,13 @@
 """Pending transactions: which are kept, which go into a template, what blocks do to them."""
 
 import threading
+from typing import Any
 
 import pytest
 from django.db import connections
 
 from apps.chain.mempool import MAX_AHEAD, cut_to_size, submit_transaction
-from apps.chain.models import Block, Transaction
+from apps.chain.models import Block, BlockTransaction, Transaction
 from apps.chain.selectors import get_address, get_position, list_address_transactions, list_mempool
 from apps.chain.services import disconnect_block, move_tip
 from apps.chain.templates import build_template
@@ -24,12 +25,18 @@ def send(transaction: SignedTransaction) -> Transaction:
     return submit_transaction(encode(transaction.to_json()))
 
 
-def pay(sender: Person = ALICE, amount: int = 5, **terms) -> SignedTransaction:
+def pay(sender: Person = ALICE, amount: int = 5, **terms: Any) -> SignedTransaction:
     return transfer(sender, (DAVE, amount), **terms)
 
 
 def list_pending() -> list[str]:
     return [row.txid for row in list_mempool()]
+
+
+def find_position(txid: str) -> BlockTransaction:
+    position = get_position(txid)
+    assert position is not None
+    return position
 
 
 def name_refusal(transaction: SignedTransaction) -> str:
@@ -87,14 +94,14 @@ class TestTemplates:
         for transaction in (second, first, other):
             send(transaction)
         template = build_template(KEY)
-        assert [item.txid for item in template.transactions[1:]] == [other.txid, first.txid, second.txid]
+        assert [item.txid for item in template.signed] == [other.txid, first.txid, second.txid]
 
     def test_it_leaves_out_what_has_no_predecessor_or_no_money(self) -> None:
         send(pay(ALICE, sequence=2, fee=9))
         send(pay(BOB, amount=9 * 10**13))
         send(pay(BOB, amount=9 * 10**13, sequence=1, fee=9))
         template = build_template(KEY)
-        assert [item.sequence for item in template.transactions[1:]] == [0]
+        assert [item.sequence for item in template.signed] == [0]
 
     def test_it_stays_within_the_largest_block(self) -> None:
         many = [pay(sequence=number) for number in range(20)]
@@ -104,7 +111,7 @@ class TestTemplates:
     def test_it_commits_to_the_state_that_the_block_will_leave(self, miner: Miner) -> None:
         send(pay(fee=3))
         template = build_template(bytes.fromhex(miner.make()[0].reward.key))
-        contents, _ = miner.make(signed=list(template.transactions[1:]))
+        contents, _ = miner.make(signed=template.signed)
         assert (template.state, template.transactions_root) == (
             contents.header.state,
             contents.header.transactions,
@@ -114,7 +121,7 @@ class TestTemplates:
         send(pay(fee=3))
         template = build_template(KEY, round=3)
         send(pay(BOB, fee=4))
-        again = build_template(KEY, round=3, transactions=template.transactions[1:])
+        again = build_template(KEY, round=3, transactions=template.signed)
         assert again == template
 
 
@@ -125,7 +132,7 @@ def test_blocks_include_transactions_and_rule_out_their_rivals(miner: Miner) -> 
     statuses = dict(Transaction.objects.values_list("txid", "status"))
     assert statuses[included.txid] == "included"
     assert (statuses[rival.txid], statuses[kept.txid]) == ("dropped", "pending")
-    position = get_position(included.txid)
+    position = find_position(included.txid)
     assert (position.block_id, position.position) == (block.hash, 1)
     history = list_address_transactions(DAVE.address)
     assert [(row.transaction_id, row.height, row.position) for row in history] == [(included.txid, 1, 1)]
@@ -149,7 +156,7 @@ def test_after_a_reorganisation_a_transaction_is_where_the_new_branch_has_it(
     old = miner.extend(signed=[both, only_old])
     new = miner.evaluate(parent=genesis, round=4, signed=[both])
     move_tip(disconnect=[old.hash], connect=[new.hash])
-    assert get_position(both.txid).block_id == new.hash
+    assert find_position(both.txid).block_id == new.hash
     assert list_pending() == [only_old.txid]
 
 

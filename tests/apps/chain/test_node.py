@@ -2,6 +2,8 @@
 
 import threading
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -150,7 +152,7 @@ def test_a_second_start_goes_on_where_the_first_one_was_killed(
     block = miner.submit()
     clock.now = block.timestamp
 
-    def die(**terms) -> None:
+    def die(**terms: Any) -> None:
         raise SystemExit
 
     with monkeypatch.context() as patch:
@@ -232,11 +234,15 @@ def test_it_survives_the_loss_of_its_database_connections(miner: Miner, clock: C
             end_other_connections()
             block = miner.submit()
             clock.now = block.timestamp
-            wait_until(lambda hash=block.hash: get_tip().hash == hash)
+            wait_until(partial(is_tip, block.hash))
     finally:
         stopped.set()
         thread.join(timeout=20)
     assert not thread.is_alive()
+
+
+def is_tip(block_hash: str) -> bool:
+    return get_tip().hash == block_hash
 
 
 def end_other_connections() -> None:

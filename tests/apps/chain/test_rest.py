@@ -1,6 +1,7 @@
 """The API as other programs rely on it."""
 
 import json
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -92,7 +93,7 @@ def test_a_block_is_found_by_hash_and_by_height(client: Client, miner: Miner) ->
 def test_the_raw_block_is_its_canonical_bytes_for_ever(client: Client, miner: Miner) -> None:
     block = miner.extend(signed=[transfer(ALICE, (BOB, 1))])
     response = client.get(f"/api/v1/blocks/{block.hash}/raw")
-    content = decode(response.content)
+    content: Any = decode(response.content)
     assert encode(content) == response.content
     assert digest("block", content["header"]) == block.hash
     assert "immutable" in response["Cache-Control"]
@@ -215,13 +216,13 @@ def test_objects_are_served_whole_in_ranges_and_with_proofs(client: Client, mine
     block = miner.extend()
     data = object_store.read(block.model)
     path = f"/api/v1/objects/{block.model}"
-    whole = client.get(path)
+    whole: Any = client.get(path)
     assert b"".join(whole.streaming_content) == data
     assert (whole["Content-Length"], whole["ETag"]) == (str(len(data)), f'"{block.model}"')
     head = client.head(path)
     assert (head.status_code, head.content, head["Content-Length"]) == (200, b"", str(len(data)))
     for asked, begin, end in [("0-9", 0, 10), ("5-", 5, len(data)), ("-7", len(data) - 7, len(data))]:
-        part = client.get(path, headers={"Range": f"bytes={asked}"})
+        part: Any = client.get(path, headers={"Range": f"bytes={asked}"})
         assert part.status_code == 206
         assert b"".join(part.streaming_content) == data[begin:end]
         assert part["Content-Range"] == f"bytes {begin}-{end - 1}/{len(data)}"

@@ -1,6 +1,8 @@
 """The two ways to a score: a worker on the verification queue, and NumPy in this process."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from celery.exceptions import TimeoutError as CeleryTimeout
@@ -24,19 +26,22 @@ class Worker:
         self.answer = answer
         self.requests: list[dict] = []
 
-    def send_task(self, name: str, *, kwargs: dict, queue: str, **options) -> SimpleNamespace:
+    def send_task(self, name: str, *, kwargs: dict, queue: str, **options: Any) -> SimpleNamespace:
         assert (name, queue) == ("workers.score", "verification")
         self.requests.append(kwargs)
         return SimpleNamespace(get=self.get, forget=lambda: None)
 
-    def get(self, **options) -> object:
+    def get(self, **options: Any) -> object:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
 
+Hire = Callable[[object], Worker]
+
+
 @pytest.fixture
-def hire(monkeypatch: pytest.MonkeyPatch):
+def hire(monkeypatch: pytest.MonkeyPatch) -> Hire:
     """Puts a worker on the verification queue."""
 
     def hire(answer: object) -> Worker:
@@ -64,7 +69,7 @@ def test_without_a_worker_the_score_is_computed_here(miner: Miner) -> None:
     assert score_model(**read_terms(block)) == block.error
 
 
-def test_a_worker_is_asked_with_all_that_fixes_the_score(miner: Miner, hire) -> None:
+def test_a_worker_is_asked_with_all_that_fixes_the_score(miner: Miner, hire: Hire) -> None:
     block = miner.submit()
     worker = hire({"error": block.error})
     assert score_model(**read_terms(block)) == block.error
@@ -77,14 +82,16 @@ def test_a_worker_is_asked_with_all_that_fixes_the_score(miner: Miner, hire) -> 
 @pytest.mark.parametrize(
     "answer", [CeleryTimeout(), ConnectionError(), {"code": 1, "name": "x"}, {"error": "1"}, None]
 )
-def test_whatever_else_a_worker_does_the_score_is_computed_here(miner: Miner, hire, answer: object) -> None:
+def test_whatever_else_a_worker_does_the_score_is_computed_here(
+    miner: Miner, hire: Hire, answer: object
+) -> None:
     block = miner.submit()
     hire(answer)
     assert score_model(**read_terms(block)) == block.error
 
 
 def test_a_silent_worker_is_left_alone_for_a_while(
-    miner: Miner, hire, monkeypatch: pytest.MonkeyPatch
+    miner: Miner, hire: Hire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forgotten = []
     hire(CeleryTimeout())
@@ -93,13 +100,13 @@ def test_a_silent_worker_is_left_alone_for_a_while(
     assert forgotten == [True]
 
 
-def test_the_node_refuses_a_claim_that_its_worker_does_not_confirm(miner: Miner, hire) -> None:
+def test_the_node_refuses_a_claim_that_its_worker_does_not_confirm(miner: Miner, hire: Hire) -> None:
     block = miner.submit()
     hire({"error": block.error + 1})
     assert evaluate_block(block_hash=block.hash).status == "refused"
 
 
-def test_a_model_scored_in_one_round_is_not_scored_again_in_another(miner: Miner, hire) -> None:
+def test_a_model_scored_in_one_round_is_not_scored_again_in_another(miner: Miner, hire: Hire) -> None:
     first, _ = miner.make(round=3)
     block = evaluate_block(block_hash=submit(first).hash)
     worker = hire(AssertionError("asked"))
@@ -109,7 +116,7 @@ def test_a_model_scored_in_one_round_is_not_scored_again_in_another(miner: Miner
     assert (worker.requests, block.status) == ([], "valid")
 
 
-def test_wiring_is_checked_here_and_never_left_to_a_worker(miner: Miner, hire) -> None:
+def test_wiring_is_checked_here_and_never_left_to_a_worker(miner: Miner, hire: Hire) -> None:
     contents, mined = miner.make()
     start = len(model_header(mined.architecture))
     everywhere = object_store.put(mined.model[:start] + bytes([1]) * (len(mined.model) - start))

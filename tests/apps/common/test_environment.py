@@ -2,7 +2,9 @@
 
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -22,14 +24,17 @@ from coinai_web.environment import (
 NAME = "COINAI_OF_A_TEST"
 
 
+Put = Callable[[str], None]
+
+
 @pytest.fixture
-def put(monkeypatch: pytest.MonkeyPatch):
+def put(monkeypatch: pytest.MonkeyPatch) -> Put:
     """Sets the variable."""
     monkeypatch.delenv(NAME, raising=False)
     return lambda value: monkeypatch.setenv(NAME, value)
 
 
-def test_a_missing_variable_is_named(put) -> None:
+def test_a_missing_variable_is_named(put: Put) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"{NAME} is not set"):
         read_text(NAME)
     with pytest.raises(ImproperlyConfigured, match=f"{NAME} is not set"):
@@ -49,13 +54,13 @@ def test_a_missing_variable_is_named(put) -> None:
         ("postgresql://host", lambda: read_database(NAME, pooled=False)),
     ],
 )
-def test_a_wrong_value_is_refused_by_name(put, value: str, read) -> None:
+def test_a_wrong_value_is_refused_by_name(put: Put, value: str, read: Callable[[], object]) -> None:
     put(value)
     with pytest.raises(ImproperlyConfigured, match=NAME):
         read()
 
 
-def test_good_values_are_read(put) -> None:
+def test_good_values_are_read(put: Put) -> None:
     put("on")
     assert read_flag(NAME) is True
     put("7")
@@ -64,7 +69,7 @@ def test_good_values_are_read(put) -> None:
     assert read_list(NAME, []) == ["a.example", "b.example"]
 
 
-def test_a_database_may_be_on_a_socket_or_on_another_machine(put) -> None:
+def test_a_database_may_be_on_a_socket_or_on_another_machine(put: Put) -> None:
     put("postgresql://coinai@/coinai?host=/tmp/Mixed-Case/sockets")
     found = read_database(NAME, pooled=True)
     assert (found["NAME"], found["USER"], found["HOST"]) == ("coinai", "coinai", "/tmp/Mixed-Case/sockets")
@@ -76,7 +81,7 @@ def test_a_database_may_be_on_a_socket_or_on_another_machine(put) -> None:
     assert "pool" not in found["OPTIONS"]
 
 
-def test_the_channel_layer_is_the_broker_unless_that_is_no_redis(put) -> None:
+def test_the_channel_layer_is_the_broker_unless_that_is_no_redis(put: Put) -> None:
     assert read_channel_url(NAME, "redis+socket:///run/v.sock?virtual_host=2").startswith(
         "unix:///run/v.sock"
     )
@@ -87,7 +92,7 @@ def test_the_channel_layer_is_the_broker_unless_that_is_no_redis(put) -> None:
     assert read_channel_url(NAME, "amqp://host//") == "redis://other/3"
 
 
-def test_the_secret_key_is_made_once_and_only_ours_to_read(put, tmp_path: Path) -> None:
+def test_the_secret_key_is_made_once_and_only_ours_to_read(put: Put, tmp_path: Path) -> None:
     path = tmp_path / "home" / "secret_key"
     found: list[str] = []
     threads = [threading.Thread(target=lambda: found.append(read_secret_key(NAME, path))) for _ in range(6)]
@@ -103,7 +108,7 @@ def test_the_secret_key_is_made_once_and_only_ours_to_read(put, tmp_path: Path) 
     assert read_secret_key(NAME, path) == "given"
 
 
-def test_a_home_that_cannot_be_written_to_is_an_error_with_a_hint(tmp_path: Path, settings) -> None:
+def test_a_home_that_cannot_be_written_to_is_an_error_with_a_hint(tmp_path: Path, settings: Any) -> None:
     settings.COINAI_HOME = tmp_path / "new"
     assert checks.check_home() == []
     blocked = tmp_path / "file"
@@ -114,7 +119,7 @@ def test_a_home_that_cannot_be_written_to_is_an_error_with_a_hint(tmp_path: Path
     assert message.hint
 
 
-def test_a_broker_that_is_away_is_a_warning_with_a_hint(settings) -> None:
+def test_a_broker_that_is_away_is_a_warning_with_a_hint(settings: Any) -> None:
     assert checks.check_broker() == []
     settings.BROKER_URL = "redis://127.0.0.1:1/0"
     (message,) = checks.check_broker()
@@ -123,5 +128,5 @@ def test_a_broker_that_is_away_is_a_warning_with_a_hint(settings) -> None:
 
 def test_too_old_a_driver_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.check_psycopg() == []
-    monkeypatch.setattr(checks.psycopg, "__version__", "3.1.18")
+    monkeypatch.setattr("psycopg.__version__", "3.1.18")
     assert checks.check_psycopg()[0].id == "coinai.E001"

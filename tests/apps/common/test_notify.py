@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.db import transaction as database
 
-from apps.common.notify import RECONNECTED, Listener, notify
+from apps.common.notify import RECONNECTED, Listener, Notification, notify
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,7 +43,7 @@ def test_it_comes_back_after_the_database_was_away_and_says_that_it_may_have_mis
     with Listener("coinai_tip", backoff=0.01) as listener:
         listener.wait(0)
         end_connections_but_ours()
-        heard = []
+        heard: list[Notification] = []
         for _ in range(100):
             heard += listener.wait(0.1)
             if heard:

@@ -3,6 +3,7 @@
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ DATA = bytes(range(256)) * 20
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, settings) -> Path:
+def home(tmp_path: Path, settings: Any) -> Path:
     settings.COINAI_HOME = tmp_path
     return tmp_path
 

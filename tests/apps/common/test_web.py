@@ -1,5 +1,7 @@
 """Headers, error pages, health and metrics."""
 
+from typing import Any
+
 import pytest
 from django.test import Client, RequestFactory
 
@@ -49,7 +51,7 @@ def test_health_names_what_is_wrong(client: Client, monkeypatch: pytest.MonkeyPa
     assert client.get("/healthz").status_code == 200
 
 
-def test_health_notices_a_broker_that_is_away(client: Client, settings) -> None:
+def test_health_notices_a_broker_that_is_away(client: Client, settings: Any) -> None:
     settings.CHANNEL_URL = "redis://127.0.0.1:1/0"
     answer = client.get("/healthz").json()
     assert answer["checks"]["broker"].startswith("The broker does not answer")
