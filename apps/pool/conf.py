@@ -17,7 +17,7 @@ class PoolSettings:
     """A lease without a heartbeat for this long has lost its worker (one heartbeat a second is due)."""
     redispatch_seconds: float = 90.0
     """A message that nobody took for this long is sent again, whatever the queue looks like."""
-    lost_seconds: float = 4.0
+    lost_seconds: float = 20.0
     """The same when the queue is empty and no worker is busy: the broker has lost the message."""
     max_attempts: int = 3
     """How often one range is leased: one that kills its workers is left alone then."""
@@ -46,7 +46,7 @@ class PoolSettings:
 DEFAULTS: dict[str, PoolSettings] = {
     "main": PoolSettings(),
     "devnet": PoolSettings(),
-    "testing": PoolSettings(budget_seconds=5, lease_seconds=4.0, redispatch_seconds=20.0, lost_seconds=2.0),
+    "testing": PoolSettings(budget_seconds=5, lease_seconds=4.0, redispatch_seconds=30.0, lost_seconds=8.0),
 }
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-import time
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -124,7 +124,7 @@ class PoolConsumer(AsyncWebsocketConsumer):
         await self.send(text_data=json.dumps(message))
 
     def _check_rate(self) -> None:
-        now = time.monotonic()
+        now = monotonic()
         if now - self.window_start >= 1.0:
             self.window_start, self.window_count = now, 0
         self.window_count += 1

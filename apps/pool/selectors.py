@@ -153,7 +153,7 @@ def pool_numbers() -> dict[str, int | float]:
         "runs_per_minute": Run.objects.filter(started_at__gte=minute).count(),
         "leases_running": leases["running"],
         "leases_waiting": leases["waiting"],
-        "networks_tried": totals["tried"] or 0,
+        "nonces_tried": totals["tried"] or 0,
         "nonces_skipped": totals["skipped"] or 0,
         "cpu_seconds": round(totals["cpu_seconds"] or 0.0, 1),
         "models_verified": Submission.objects.filter(state=SubmissionState.VERIFIED).count(),

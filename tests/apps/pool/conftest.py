@@ -4,8 +4,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from channels.layers import channel_layers
+from django.db import connections
 
 from tests.apps.pool import world
+
+
+@pytest.fixture(autouse=True)
+def _fresh_channel_layer() -> None:
+    """A channel layer belongs to one event loop, and every asynchronous test has its own."""
+    channel_layers.backends.clear()
+
+
+@pytest.fixture(autouse=True)
+def _threads_keep_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the web process, where connections go back to the pool: the test database can be dropped."""
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
 
 
 @pytest.fixture

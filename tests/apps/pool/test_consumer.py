@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 
 from apps.pool import errors, services
@@ -71,7 +71,7 @@ def run(nonce: int, **changes: Any) -> dict[str, Any]:
 
 
 async def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return await sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
+    return await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
 
 
 @pytest.fixture
@@ -204,7 +204,10 @@ async def test_a_run_of_a_foreign_nonce_is_refused(alice: Connection, lease: wor
     assert await alice.is_closed() == 4400
 
 
-async def test_a_flood_of_messages_is_refused(alice: Connection, lease: world.TakenLease) -> None:
+async def test_a_flood_of_messages_is_refused(
+    alice: Connection, lease: world.TakenLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.pool.consumers.monotonic", lambda: 1e9)  # all within one second
     await alice.hello(lease)
     for _ in range(25):
         await alice.send(heartbeat(lease))

@@ -1,4 +1,4 @@
-"""The coordinator's loop: leases queued, a cancel at a new tip, lost messages sent again, the best published."""
+"""The coordinator's loop: leases queued, cancels at a new tip, lost messages sent again, publishing."""
 
 import asyncio
 import threading

@@ -2,12 +2,15 @@
 
 import contextlib
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.pool import errors
 from apps.pool.errors import BadPoolMessage, PoolMessageTooLarge
 from apps.pool.messages import (
     MAX_MESSAGE_BYTES,
@@ -156,3 +159,11 @@ def test_a_message_with_any_field_replaced_is_read_or_refused(message: dict[str,
     field = data.draw(st.sampled_from(sorted(message)))
     with contextlib.suppress(BadPoolMessage):
         parse_message(json.dumps({**message, field: data.draw(json_values)}))
+
+
+def test_every_code_is_in_the_documentation_as_it_is_sent() -> None:
+    document = (Path(__file__).resolve().parents[3] / "docs" / "pool-protocol.md").read_text()
+    rows = re.findall(r"^\| (\d{4}) \| (\w+) \| (\d{3}|–) \|$", document, re.MULTILINE)
+    classes = {error.code: error for error in errors.PoolError.__subclasses__()}
+    assert {int(code): name for code, name, _ in rows} == {code: e.name for code, e in classes.items()}
+    assert all(status in ("–", str(classes[int(code)].status)) for code, _, status in rows)

@@ -1,4 +1,4 @@
-"""Templates are opened on the tip, renewed with new transactions, and void, with all on them, at a new tip."""
+"""Templates: opened on the tip, renewed with new transactions, and void, with all on them, at a new tip."""
 
 import pytest
 from django.db import IntegrityError, transaction

@@ -1,4 +1,4 @@
-"""A small chain for the pool's tests, with a problem whose models are made by hand: their errors are known."""
+"""A small chain for the pool's tests, with a problem whose models are made by hand, of known error."""
 
 import time
 from collections.abc import Callable
