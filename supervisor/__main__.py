@@ -8,7 +8,7 @@ from supervisor.configuration import Configuration, read_configuration
 from supervisor.console import Console
 from supervisor.errors import SetupError
 from supervisor.health import watch_for_answer
-from supervisor.preflight import check_disk, check_port, make_home, take_lock
+from supervisor.preflight import check_disk, check_port, describe_shortage, make_home, take_lock
 from supervisor.programs import Addresses, build_programs, build_steps
 from supervisor.records import MARK, Records, stop_stale
 from supervisor.servers import Server, prepare_broker, prepare_postgres, remove_socket_folder
@@ -16,6 +16,7 @@ from supervisor.watch import EndRequested, Watch
 
 SERVER_START_SECONDS = 60.0
 ANSWER_SECONDS = 120.0
+LOOK_AT_DISK_SECONDS = 60.0
 
 
 def start_servers(configuration: Configuration, watch: Watch, servers: list[Server]) -> Addresses:
@@ -71,7 +72,10 @@ def run_programs(configuration: Configuration, watch: Watch, addresses: Addresse
         )
     else:
         watch.console.say("!! the site does not answer yet; the lines of `web` say why", loud=True)
-    watch.run_until(lambda: False)
+    while not watch.run_until(lambda: False, seconds=LOOK_AT_DISK_SECONDS):
+        shortage = describe_shortage(configuration.home)
+        if shortage:
+            watch.console.say(f"!! {shortage}", loud=True)
 
 
 def run(configuration: Configuration, watch: Watch) -> None:

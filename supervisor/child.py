@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from supervisor.processes import ProcessId, identify
 
@@ -17,15 +18,23 @@ HEALTHY_SECONDS = 30.0
 LONGEST_LINE = 16_384
 
 
+class Stage(IntEnum):
+    """In which order programs end: each stage only when the one before, which asks things of it, is gone."""
+
+    USER = 0  # asks others: node, coordinator, miner
+    SERVICE = 1  # answers those: web, verifier, site tasks
+    SERVER = 2  # keeps what they write: database, broker
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run and how to end it. A server (database, broker) starts first and ends last."""
+    """What to run and how to end it."""
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_signal: signal.Signals = signal.SIGTERM
-    server: bool = False
+    stage: Stage = Stage.USER
     once: bool = False  # a step of the start, not to be started again when it ends
     # Programs whose end ends this one too: Celery workers that outlive their broker have been seen to go on
     # without taking messages.

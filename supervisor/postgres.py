@@ -17,7 +17,9 @@ from supervisor.errors import SetupError
 
 ROLE = "coinai"
 DATABASE = "coinai"
-SOCKET_NAME = ".s.PGSQL.5432"
+# Only a name: it is part of the socket's path, and said everywhere because PGPORT may say something else.
+PORT = 5432
+SOCKET_NAME = f".s.PGSQL.{PORT}"
 STATUS_LINE = 7  # of postmaster.pid, counted from 0
 # For tests only: nothing there has to outlive a power cut.
 NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_size=256MB")
@@ -60,12 +62,13 @@ class Postgres:
     @property
     def url(self) -> str:
         """The DATABASE_URL of the database in this cluster."""
-        return f"postgresql://{ROLE}@/{DATABASE}?host={self.sockets}"
+        return f"postgresql://{ROLE}@/{DATABASE}?host={self.sockets}&port={PORT}"
 
     def command(self, *, signal: Signals = FAST) -> list[str]:
         """The command that runs the server in the foreground; `signal` comes when our process is gone."""
         settings = (
             "listen_addresses=",
+            f"port={PORT}",
             f"unix_socket_directories={self.sockets}",
             "unix_socket_permissions=0700",
             "log_checkpoints=off",

@@ -27,14 +27,22 @@ def make_home(home: Path) -> None:
         ) from error
 
 
-def check_disk(home: Path, *, needed: int = NEEDED_BYTES) -> None:
-    """Raises SetupError when the disk of `home` has too little room to go on."""
+def describe_shortage(home: Path, *, needed: int = NEEDED_BYTES) -> str:
+    """One line when the disk of `home` has too little room; empty when all is well."""
     free = shutil.disk_usage(home).free
-    if free < needed:
-        raise SetupError(
-            f"the disk of {home} is full ({free / 10**6:.0f} MB free, {needed / 10**6:.0f} MB needed): free"
-            " some space, or set COINAI_HOME to a folder on another disk."
-        )
+    if free >= needed:
+        return ""
+    return (
+        f"the disk of {home} is full ({free / 10**6:.0f} MB free, {needed / 10**6:.0f} MB needed): free"
+        " some space, or set COINAI_HOME to a folder on another disk."
+    )
+
+
+def check_disk(home: Path, *, needed: int = NEEDED_BYTES) -> None:
+    """Raises SetupError when the disk of `home` has too little room to start."""
+    shortage = describe_shortage(home, needed=needed)
+    if shortage:
+        raise SetupError(shortage)
 
 
 def take_lock(home: Path) -> int:

@@ -115,10 +115,16 @@ def send(process: ProcessId, number: signal.Signals) -> bool:
 
 def stop_all(processes: Iterable[ProcessId], number: signal.Signals, *, grace: float) -> None:
     """Signals the processes, waits up to `grace` seconds for their end, then kills what is left."""
-    remaining = [process for process in processes if send(process, number)]
+    outlast([process for process in processes if send(process, number)], grace=grace)
+
+
+def outlast(processes: Iterable[ProcessId], *, grace: float) -> None:
+    """Waits up to `grace` seconds for the end of processes, then kills what is left."""
+    remaining = list(processes)
     deadline = time.monotonic() + grace
-    while remaining and time.monotonic() < deadline:
+    while (
+        remaining := [process for process in remaining if is_alive(process)]
+    ) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-        remaining = [process for process in remaining if is_alive(process)]
     for process in remaining:
         send(process, signal.SIGKILL)

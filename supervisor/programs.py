@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from supervisor.child import Program
+from supervisor.child import Program, Stage
 from supervisor.configuration import Configuration
 from supervisor.leash import leashed
 
@@ -78,6 +78,7 @@ def _celery(
         tuple(leashed(command, signal=COLD_SHUTDOWN)),
         environment,
         stop_signal=COLD_SHUTDOWN,
+        stage=Stage.USER if polite else Stage.SERVICE,
         dies_with=("valkey",),
     )
 
@@ -101,7 +102,7 @@ def build_programs(configuration: Configuration, addresses: Addresses) -> list[P
         *("--timeout-graceful-shutdown", "3"),
     )
     programs = [
-        Program("web", _python(*web), site),
+        Program("web", _python(*web), site, stage=Stage.SERVICE),
         Program("node", _python("manage.py", "node"), site),
         Program("coordinator", _python("manage.py", "coordinator"), site),
         _celery("site-tasks", "site", site, application="coinai_web"),

@@ -8,22 +8,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from supervisor.processes import ProcessId, find_marked, is_alive, read_boot_id, stop_all
+from supervisor.child import Stage
+from supervisor.processes import ProcessId, find_marked, is_alive, outlast, read_boot_id, send, stop_all
 
 # Inherited by everything that is started, however deep: the mark by which stray grandchildren are found.
 MARK = "COINAI_RUN"
 GRACE_SECONDS = 5.0
+STRAY_GRACE_SECONDS = 1.0
 SERVER_GRACE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A started process and the signal that ends it; servers end last, because the others write to them."""
+    """A started process, the signal that ends it, and its place in the order of ending."""
 
     name: str
     process: ProcessId
     stop_signal: int
-    server: bool
+    stage: int
 
 
 @dataclass(slots=True)
@@ -50,7 +52,7 @@ class Records:
             "boot": read_boot_id(),
             "mark": self.mark,
             "processes": [
-                [item.name, item.process.pid, item.process.started, item.stop_signal, item.server]
+                [item.name, item.process.pid, item.process.started, item.stop_signal, item.stage]
                 for item in self.running.values()
             ],
         }
@@ -67,12 +69,18 @@ def _read(path: Path) -> tuple[str, list[Recorded]]:
         if content["boot"] != read_boot_id():
             return "", []
         processes = [
-            Recorded(str(name), ProcessId(int(pid), int(started)), int(number), bool(server))
-            for name, pid, started, number, server in content["processes"]
+            Recorded(str(name), ProcessId(int(pid), int(started)), int(number), int(stage))
+            for name, pid, started, number, stage in content["processes"]
         ]
         return str(content["mark"]), processes
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return "", []
+
+
+def _end(items: list[Recorded], *, grace: float) -> None:
+    for item in items:
+        send(item.process, signal.Signals(item.stop_signal))
+    outlast([item.process for item in items], grace=grace)
 
 
 def stop_stale(path: Path, say: Callable[[str], None]) -> int:
@@ -85,12 +93,11 @@ def stop_stale(path: Path, say: Callable[[str], None]) -> int:
     left = [item for item in processes if is_alive(item.process)]
     if left:
         say(f"ending what an earlier run left: {', '.join(item.name for item in left)}")
-    for server, grace in ((False, GRACE_SECONDS), (True, SERVER_GRACE_SECONDS)):
-        for item in left:
-            if item.server == server:
-                stop_all([item.process], signal.Signals(item.stop_signal), grace=grace)
-        if mark and not server:
-            recorded = {item.process for item in left}
-            stop_all(set(find_marked(MARK, mark)) - recorded, signal.SIGTERM, grace=1.0)
+    servers = [item for item in left if item.stage == Stage.SERVER]
+    _end([item for item in left if item not in servers], grace=GRACE_SECONDS)
+    if mark:
+        strays = set(find_marked(MARK, mark)) - {item.process for item in servers}
+        stop_all(strays, signal.SIGTERM, grace=STRAY_GRACE_SECONDS)
+    _end(servers, grace=SERVER_GRACE_SECONDS)
     path.unlink(missing_ok=True)
     return len(left)

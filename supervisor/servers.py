@@ -9,7 +9,7 @@ from pathlib import Path
 
 from supervisor.account import find_account
 from supervisor.broker import Broker, find_server
-from supervisor.child import Program
+from supervisor.child import Program, Stage
 from supervisor.configuration import Configuration
 from supervisor.paths import make_socket_folder
 from supervisor.postgres import FAST, Postgres, find_binaries
@@ -39,14 +39,18 @@ def prepare_postgres(
     if not (database.data / "PG_VERSION").exists():
         say("making the database")
     database.initialise()
-    program = Program("postgres", tuple(database.command()), environment, stop_signal=FAST, server=True)
+    program = Program(
+        "postgres", tuple(database.command()), environment, stop_signal=FAST, stage=Stage.SERVER
+    )
     return Server(program, database.url, database.is_ready, sockets)
 
 
 def prepare_broker(configuration: Configuration, environment: dict[str, str]) -> Server:
     """The embedded Valkey. Raises SetupError."""
     broker = Broker(find_server(), make_socket_folder(configuration.home))
-    program = Program("valkey", tuple(broker.command()), environment, stop_signal=signal.SIGTERM, server=True)
+    program = Program(
+        "valkey", tuple(broker.command()), environment, stop_signal=signal.SIGTERM, stage=Stage.SERVER
+    )
     return Server(program, broker.url, broker.is_ready, broker.folder)
 
 

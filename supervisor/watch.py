@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from supervisor.child import Child, Program, describe_end
+from supervisor.child import Child, Program, Stage, describe_end
 from supervisor.console import Console
 from supervisor.processes import find_children, send
 from supervisor.records import Recorded, Records
@@ -72,7 +72,9 @@ class Watch:
         self.selector.register(descriptor, selectors.EVENT_READ, child)
         if child.process is not None:
             program = child.program
-            self.records.add(Recorded(program.name, child.process, int(program.stop_signal), program.server))
+            self.records.add(
+                Recorded(program.name, child.process, int(program.stop_signal), int(program.stage))
+            )
 
     def run_step(self, program: Program) -> int:
         """Runs a program that is marked `once` to its end; returns its status. Raises EndRequested."""
@@ -158,13 +160,15 @@ class Watch:
     def stop(self) -> None:
         """Ends everything that was started: first the programs, then the servers that they write to."""
         self.stopping_since = time.monotonic()
-        for server, grace in ((False, GRACE_SECONDS), (True, SERVER_GRACE_SECONDS)):
-            chosen = [child for child in self.children.values() if child.program.server == server]
+        for stage in Stage:
+            is_server = stage == Stage.SERVER
+            grace = SERVER_GRACE_SECONDS if is_server else GRACE_SECONDS
+            chosen = [child for child in self.children.values() if child.program.stage == stage]
             for child in chosen:
                 child.restart_at = None
                 if child.process is not None:
                     send(child.process, child.program.stop_signal)
-            self._wait_for(chosen, grace, hurried=not server)
+            self._wait_for(chosen, grace, hurried=not is_server)
             for child in chosen:
                 if child.process is not None:
                     self.console.say(f"{child.name} did not end in time and is killed", loud=True)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from signal import Signals
 
-from supervisor.child import Program
+from supervisor.child import Program, Stage
 from supervisor.console import Console
 from supervisor.leash import leashed
 from supervisor.records import MARK, Records, stop_stale
@@ -23,7 +23,7 @@ def make_program(entry: dict[str, str | bool | list[str]], mark: str) -> Program
         str(entry["name"]),
         tuple(command),
         {**os.environ, MARK: mark},
-        server=bool(entry.get("server", False)),
+        stage=Stage.SERVER if entry.get("server") else Stage.USER,
         dies_with=tuple(entry.get("dies_with", ())),  # type: ignore[arg-type]
     )
 

@@ -22,7 +22,7 @@ def sleeper() -> subprocess.Popen[bytes]:
 
 def record(path: Path, process: ProcessId) -> None:
     """Writes the file that a supervisor with one program would have left."""
-    Records(path).add(Recorded("web", process, int(signal.SIGTERM), False))
+    Records(path).add(Recorded("web", process, int(signal.SIGTERM), 0))
 
 
 def test_it_ends_what_was_recorded(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:

@@ -37,7 +37,8 @@ def run_and_stop(database: Postgres) -> None:
     assert not database.is_ready()
 
 
-def test_postgres_starts_and_keeps_its_rows(tmp_path: Path) -> None:
+def test_postgres_starts_and_keeps_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPORT", "1")  # of another server, for which this account is set up
     database = make_postgres(tmp_path, find_account())
     assert not database.is_ready()
     assert database.initialise()
@@ -99,8 +100,9 @@ def _may_enter(folder: Path) -> bool:
     return all(parent.stat().st_mode & 0o005 == 0o005 for parent in (folder, *folder.parents))
 
 
-def test_a_path_too_long_for_a_socket_moves_it_to_a_temporary_folder(tmp_path: Path) -> None:
-    home = tmp_path / ("deep" * 30)
+@pytest.mark.parametrize("name", ["deep" * 30, "a folder, with more"])
+def test_a_path_that_no_socket_can_have_moves_it_to_a_temporary_folder(tmp_path: Path, name: str) -> None:
+    home = tmp_path / name
     folder = make_socket_folder(home)
     try:
         assert not folder.is_relative_to(home)
