@@ -1,4 +1,4 @@
-"""The tables of docs/protocol.md that come from the code; ``python -m tests.protocol.document`` writes them."""
+"""The tables of docs/protocol.md that come from the code; `python -m tests.protocol.document` writes them."""
 
 import importlib
 import re
