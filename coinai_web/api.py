@@ -1,16 +1,43 @@
 """The HTTP API under /api/: one router an app, OpenAPI at /api/schema, a page to try it at /api/docs."""
 
+from typing import Any
+
+import structlog
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 
 from apps.chain.rest import router as chain_router
-from apps.common.errors import BadRequest, NotFound, problem_response
+from apps.common.errors import PROBLEM_TYPE, BadRequest, DatabaseAway, NotFound, problem_response
 from apps.explorer.rest import router as explorer_router
 from apps.pool.rest import router as pool_router
 from protocol.errors import ProtocolError
 
-api = NinjaAPI(
+log = structlog.get_logger(__name__)
+
+
+class SiteAPI(NinjaAPI):
+    """The API whose OpenAPI document says of every operation that errors are problem documents."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        """The document, with `application/problem+json` where an operation answers with an error."""
+        document = super().get_openapi_schema(**options)
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                answers = operation["responses"]
+                good = {status: answers[status] for status in answers if str(status) < "4"}
+                operation["responses"] = good | {"default": PROBLEM_ANSWER}
+        return document
+
+
+PROBLEM_ANSWER: dict[str, Any] = {
+    "description": "What is wrong (RFC 9457), with the protocol's code",
+    "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+api = SiteAPI(
     title="Coin.AI",
     version="1",
     description=(
@@ -28,6 +55,13 @@ api.add_router("/v1", explorer_router)
 def refuse(_request: HttpRequest, error: ProtocolError) -> HttpResponse:
     """Every coded error becomes a problem document."""
     return problem_response(error)
+
+
+@api.exception_handler(OperationalError)
+def refuse_for_now(_request: HttpRequest, error: OperationalError) -> HttpResponse:
+    """The database restarts: whoever asks again in a moment is served."""
+    log.warning("database_away", error=str(error).strip())
+    return problem_response(DatabaseAway())
 
 
 @api.exception_handler(ValidationError)

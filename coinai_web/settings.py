@@ -136,6 +136,7 @@ CSRF_COOKIE_SECURE = COINAI_SITE_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [COINAI_SITE_URL]
 if CSRF_COOKIE_SECURE:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 30 * 24 * 3600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20  # bodies that are read as a whole; models and data sets are streamed
 
 # --- Logging --------------------------------------------------------------------------------------

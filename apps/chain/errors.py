@@ -62,6 +62,7 @@ class MempoolFull(ProtocolError):
 
     code = 1123
     name = "mempool_full"
+    status = 503
     limit: int
     retry_after: int
 
@@ -82,16 +83,3 @@ class ParentRefused(ProtocolError):
     @property
     def detail(self) -> str:
         return f"The parent {self.parent} was refused with code {self.parent_code}."
-
-
-@dataclass(eq=False)
-class ScoreUnavailable(ProtocolError):
-    """A score that could not be computed now."""
-
-    code = 1125
-    name = "score_unavailable"
-    reason: str
-
-    @property
-    def detail(self) -> str:
-        return f"The model could not be scored: {self.reason}."

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
 from django.db import transaction as database
 from django.utils import timezone
 
@@ -29,6 +30,7 @@ from protocol.params import CAI, PARAMETERS
 from protocol.problem import parse_problem
 
 GRAMMAR = "default"
+LOCK_KEY = 0x67656E65736973  # the letters "genesis"
 ALLOCATION = 1_000_000 * CAI
 # Keys that everyone knows, on networks whose coins are worth nothing: secret = SHA3-256 of the text.
 PUBLIC_SECRETS: Mapping[str, tuple[str, ...]] = {
@@ -105,6 +107,8 @@ def _write_first_block(genesis: Genesis) -> Block:
     contents = genesis_block(genesis)
     header = contents.header
     with database.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_KEY])  # two first starts at once: one waits
         present = Block.objects.filter(height=0, canonical=True).first()
         if present is not None:
             if present.hash != contents.hash:

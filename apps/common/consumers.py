@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from channels.generic.websocket import AsyncJsonWebsocketConsumer, AsyncWebsocketConsumer
 
 from apps.common.live import group_name, read_snapshot
 
@@ -83,6 +83,14 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
         while True:
             await asyncio.sleep(PING_SECONDS)
             await self.send_json({"time": int(time.time())})
+
+
+class RefusingConsumer(AsyncWebsocketConsumer):
+    """Refuses a WebSocket at an address where there is none, instead of failing with a traceback."""
+
+    async def connect(self) -> None:
+        """Close before accepting: the client sees 403."""
+        await self.close()
 
 
 def _topics(value: Any) -> list[str]:

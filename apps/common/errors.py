@@ -99,8 +99,21 @@ class Forbidden(ProtocolError):
         return "This is not allowed. If you sent a form, load its page again first."
 
 
+@dataclass(eq=False)
+class DatabaseAway(ProtocolError):
+    """A request that needs the database while it restarts."""
+
+    code = 1117
+    name = "database_away"
+    retry_after = 5
+
+    @property
+    def detail(self) -> str:
+        return "The database does not answer at the moment; try again in a few seconds."
+
+
 # Errors that are not the sender's fault, or not simply a bad request, by their code.
-STATUSES: dict[int, int] = {421: 404, 1110: 404, 1112: 416, 1114: 503, 1115: 500, 1116: 403}
+STATUSES: dict[int, int] = {421: 404, 1110: 404, 1112: 416, 1114: 503, 1115: 500, 1116: 403, 1117: 503}
 
 
 def get_status(error: ProtocolError) -> int:
