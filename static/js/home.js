@@ -132,20 +132,34 @@ function showBest(value) {
 const tiles = $("#last-blocks");
 const waitingTiles = [];
 
-async function arrive(block) {
+async function arrive(block, attempts = 5) {
   if (tiles.querySelector(`[data-block="${block.hash}"]`)) return;
-  const response = await fetch(tiles.dataset.tile.replace("HASH", block.hash));
-  if (!response.ok) return;
+  const markup = await fetchText(tiles.dataset.tile.replace("HASH", block.hash));
+  if (markup === null) {
+    if (attempts > 1) setTimeout(() => arrive(block, attempts - 1), 2000);
+    return;
+  }
   const holder = document.createElement("template");
-  holder.innerHTML = await response.text();
+  holder.innerHTML = markup;
   waitingTiles.push(holder.content.firstElementChild);
   settleTiles();
+}
+
+/** What the address answers, or null when it cannot be had now. */
+async function fetchText(address) {
+  try {
+    const response = await fetch(address);
+    return response.ok ? await response.text() : null;
+  } catch {
+    return null;
+  }
 }
 
 function settleTiles() {
   const list = tiles.querySelector(".tiles");
   if (list.matches(":hover") || list.contains(document.activeElement)) return;
-  for (const tile of waitingTiles.splice(0)) {
+  const order = (tile) => Number(tile.dataset.height);
+  for (const tile of waitingTiles.splice(0).sort((a, b) => order(a) - order(b))) {
     if (list.querySelector(`[data-block="${tile.dataset.block}"]`)) continue;
     tile.classList.add("arrived");
     list.prepend(tile);
@@ -155,10 +169,10 @@ function settleTiles() {
 }
 
 async function showNumbers() {
-  const response = await fetch(tiles.dataset.numbers);
-  if (!response.ok) return;
+  const markup = await fetchText(tiles.dataset.numbers);
+  if (markup === null) return;
   const holder = document.createElement("template");
-  holder.innerHTML = await response.text();
+  holder.innerHTML = markup;
   for (const value of holder.content.querySelectorAll("[data-number]")) {
     setText(`#numbers [data-number="${value.dataset.number}"]`, value.textContent);
   }

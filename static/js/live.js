@@ -2,6 +2,7 @@
 // that wakes up: each ends in asking for a fresh snapshot, so a page that stays open shows the truth without a reload.
 
 const SILENCE = 45000; // the server speaks at least every 20 seconds
+const PATIENCE = 5000; // an answer to a question takes milliseconds
 const LONGEST_PAUSE = 15000;
 
 class Live extends EventTarget {
@@ -10,6 +11,7 @@ class Live extends EventTarget {
   #failures = 0;
   #timer = null;
   #offset = 0;
+  #asked = 0;
   state = "connecting";
   lastMessage = null;
 
@@ -18,7 +20,7 @@ class Live extends EventTarget {
     document.addEventListener("visibilitychange", () => document.hidden || this.#wake());
     addEventListener("online", () => this.#wake());
     addEventListener("pageshow", (event) => event.persisted && this.#wake());
-    setInterval(() => this.#watch(), 5000);
+    setInterval(() => this.#watch(), 2000);
   }
 
   /** Call `snapshot` with the whole state of the topic (again after each gap) and `delta` with each change. */
@@ -50,13 +52,17 @@ class Live extends EventTarget {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/ws/live/`);
     this.#socket = socket;
-    socket.onopen = () => this.#ask([...this.#topics.keys()]);
+    socket.onopen = () => {
+      this.lastMessage ??= Date.now();
+      this.#ask([...this.#topics.keys()]);
+    };
     socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
     socket.onclose = () => this.#lost(socket);
   }
 
   #ask(topics) {
     for (const topic of topics) this.#topics.get(topic).sequence = null;
+    this.#asked = Date.now();
     this.#socket.send(JSON.stringify({ subscribe: topics }));
   }
 
@@ -96,6 +102,7 @@ class Live extends EventTarget {
   #restart() {
     const old = this.#socket;
     this.#socket = null;
+    this.lastMessage = Date.now();
     old?.close();
     this.#connect();
   }
@@ -109,11 +116,13 @@ class Live extends EventTarget {
     }
   }
 
+  // A connection may be dead without a word: nothing for too long, or no answer to a question.
   #watch() {
-    if (!this.#socket || this.lastMessage === null || document.hidden) return;
-    if (Date.now() - this.lastMessage > SILENCE) {
+    if (this.#socket?.readyState !== WebSocket.OPEN || document.hidden) return;
+    const isWaiting = [...this.#topics.values()].some((topic) => topic.sequence === null);
+    const isSilent = Date.now() - this.lastMessage > SILENCE;
+    if (isSilent || (isWaiting && Date.now() - this.#asked > PATIENCE)) {
       this.#say("reconnecting");
-      this.lastMessage = Date.now();
       this.#restart();
     }
   }

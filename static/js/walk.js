@@ -135,8 +135,13 @@ export class Walk {
     this.#steps.forEach((one, i) => one.row.toggleAttribute("data-current", i + 1 === this.#position));
     this.#section.querySelector("input[type=range]").value = this.#position;
     this.#section.querySelector(".walk-position").textContent = `choice ${this.#position} of ${this.#last}`;
-    this.#section.querySelector("[data-walk=back]").disabled = this.#section.querySelector("[data-walk=first]").disabled = this.#position === 0;
-    this.#section.querySelector("[data-walk=next]").disabled = this.#section.querySelector("[data-walk=last]").disabled = this.#position === this.#last;
+    this.#allow(["first", "back"], this.#position > 0);
+    this.#allow(["next", "last"], this.#position < this.#last);
+  }
+
+  // Not `disabled`: a button that has the focus would lose it, and with it the arrow keys.
+  #allow(names, isAllowed) {
+    for (const name of names) this.#section.querySelector(`[data-walk=${name}]`).setAttribute("aria-disabled", String(!isAllowed));
   }
 
   // m mod n and m / n, computed here from m.

@@ -1,0 +1,193 @@
+"""`python -m tests.browser.stage`: a chain and a pool for the browser tests, in a process of their own.
+
+Reads one command a line, answers with one JSON object a line. Everything goes through the services that the
+node and the workers use; only the training is played.
+"""
+
+import contextlib
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
+
+import django
+
+django.setup()
+
+# The models can be imported only now.
+from django.core.management import call_command  # noqa: E402
+
+from apps.chain.api import derive_nonce, get_round, get_tip  # noqa: E402
+from apps.chain.candidates import evaluate_block  # noqa: E402
+from apps.chain.genesis import init_chain  # noqa: E402
+from apps.chain.mempool import submit_transaction  # noqa: E402
+from apps.chain.models import Block  # noqa: E402
+from apps.chain.node import Node  # noqa: E402
+from apps.chain.services import connect_block, disconnect_block  # noqa: E402
+from apps.pool import services  # noqa: E402
+from apps.pool.messages import Effort, RunReport, Worker  # noqa: E402
+from apps.pool.models import Run  # noqa: E402
+from protocol.blocks import Block as BlockContents  # noqa: E402
+from protocol.crypto import address, public_key, sha3_256  # noqa: E402
+from protocol.encoding import encode  # noqa: E402
+from protocol.errors import NotMinable  # noqa: E402
+from protocol.params import CAI  # noqa: E402
+from protocol.transactions import Output, Transfer, sign_transaction  # noqa: E402
+from tests.apps.chain.miner import Miner, submit  # noqa: E402
+
+BLOCKS = 27  # more than a page of the list
+SECONDS = 4  # from block to block, as Miner makes them
+SLACK = 12  # how old the last block is in the beginning, so that others may follow it at once
+STEPS = 600
+ALICE = sha3_256(b"coinai/testing/alice")
+WORKER = Worker("desk", "cpu", 1, "1.0")
+
+
+class Stage:
+    """What the tests let happen."""
+
+    def __init__(self) -> None:
+        self.miner = Miner()
+        self.node = Node()
+        self.lease: tuple[str, str] | None = None
+        self.nonces: list[int] = []
+
+    def build(self) -> dict[str, Any]:
+        """A chain with transfers, one fork, and a block that this pool has trained."""
+        call_command("migrate", verbosity=0)
+        init_chain(now=int(time.time()) - (BLOCKS + 1) * SECONDS - SLACK)
+        self.miner.extend_by(BLOCKS - 3)
+        transfer = self._transfer()
+        included = self.miner.extend(signed=[transfer])
+        stale = self._make_stale()
+        won = self.connect()
+        self.node.step()
+        return {
+            "transaction": transfer.txid,
+            "included": included.hash,
+            "stale": stale.hash,
+            "won": won["hash"],
+            "miner": included.miner,
+            "alice": address(public_key(ALICE)),
+        }
+
+    def connect(self) -> dict[str, Any]:
+        """The pool trains a network, it becomes the next block, and the node says so."""
+        first = self._take_lease()
+        contents, _ = self.miner.make(start=first)
+        self._train([contents.header.nonce], seconds=(0.5, 1.0, 1.5, 2.0))
+        block = self.miner_connects(contents)
+        Run.objects.filter(nonce=block.nonce, lease_id=self.lease and self.lease[0]).update(
+            block=block.hash, state="finished"
+        )
+        self.lease = None
+        self.node.step()  # may prefer a better candidate of the same round
+        tip = get_tip()
+        return {"hash": tip.hash, "height": tip.height, "error": tip.error}
+
+    def train(self, count: int = 2) -> dict[str, Any]:
+        """Some trainings that go on."""
+        self._train(self._find_nonces(self._take_lease(), count), seconds=(0.4, 0.8, 1.2))
+        return {"nonces": self.nonces}
+
+    def progress(self) -> dict[str, Any]:
+        """The trainings go on by one point."""
+        second = 1.2 + time.monotonic() % 1000 / 1000
+        self._report([self._point(second)])
+        return {}
+
+    def candidate(self) -> dict[str, Any]:
+        """Somebody publishes a block that is not connected yet."""
+        contents, _ = self.miner.make()
+        block = submit(contents)
+        Node(clock=lambda: block.timestamp - 0.5).step()
+        return {"hash": block.hash, "error": block.error}
+
+    def miner_connects(self, contents: BlockContents) -> Block:
+        """Evaluate and connect a block on the tip."""
+        return connect_block(block_hash=evaluate_block(block_hash=submit(contents).hash).hash)
+
+    def _make_stale(self) -> Block:
+        """A block that was in the chain until a sibling took its place."""
+        parent = get_tip()
+        stale = self.miner.extend()
+        rival = self.miner.evaluate(parent=parent, start=stale.nonce + 1)
+        disconnect_block(block_hash=stale.hash)
+        connect_block(block_hash=rival.hash)
+        return Block.objects.get(hash=stale.hash)
+
+    def _transfer(self) -> Any:
+        body = Transfer((Output(address(public_key(sha3_256(b"bob"))), 1234 * CAI + 5_000_000),))
+        transaction = sign_transaction(
+            ALICE, network="testing", kind="transfer", sequence=0, fee=25_000, body=body
+        )
+        submit_transaction(encode(transaction.to_json()))
+        return transaction
+
+    def _find_nonces(self, first: int, count: int) -> list[int]:
+        """Nonces of the lease with networks within bounds."""
+        view = get_round()
+        template = services.open_template(key=public_key(self.miner.secret))
+        found: list[int] = []
+        for nonce in range(first, first + 1000):
+            with contextlib.suppress(NotMinable):
+                derive_nonce(view.parent.hash, template.transactions_root, nonce, view.problem, view.grammar)
+                found.append(nonce)
+            if len(found) == count:
+                break
+        return found
+
+    def _take_lease(self) -> int:
+        """A worker takes a fresh lease on the tip; returns its first nonce."""
+        tip = get_tip()
+        services.void_epochs(parent=tip.hash, problem=tip.problem, grammar=tip.grammar)
+        template = services.open_template(key=public_key(self.miner.secret))
+        row = services.create_lease(epoch=template.epoch)
+        if row is None:
+            raise RuntimeError("there is no lease to be had")
+        token = services.mark_dispatched(lease=row.id)
+        if token is None:
+            raise RuntimeError("the lease is taken")
+        services.accept_hello(lease=str(row.id), token=token, worker=WORKER)
+        self.lease = str(row.id), token
+        return row.nonce_start
+
+    def _train(self, nonces: Sequence[int], *, seconds: Sequence[float]) -> None:
+        self.nonces = list(nonces)
+        self._report([self._point(second) for second in seconds])
+
+    def _report(self, points: list[tuple[float, int, float, int | None]]) -> None:
+        if self.lease is None:
+            raise RuntimeError("nothing trains")
+        best = min(point[3] for point in points if point[3] is not None)
+        runs = [
+            RunReport(nonce, "training", points[-1][1], STEPS, best + 7 * nonce, tuple(points))
+            for nonce in self.nonces
+        ]
+        services.record_heartbeat(
+            lease=self.lease[0], token=self.lease[1], effort=Effort(9, 4, 1.5), runs=runs
+        )
+
+    @staticmethod
+    def _point(second: float) -> tuple[float, int, float, int | None]:
+        """A point of a curve: seconds, step, loss, validation error."""
+        left = math.exp(-second)
+        return second, int(120 * second), 2.3 * left + 0.2, int(850_000 * left + 90_000)
+
+
+def serve(stage: Stage, commands: TextIO, answers: TextIO) -> None:
+    """Obey until the input ends."""
+    known: dict[str, Callable[..., dict[str, Any]]] = {
+        name: getattr(stage, name) for name in ("build", "connect", "train", "progress", "candidate")
+    }
+    for line in commands:
+        answers.write(json.dumps(known[line.strip()]()) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    output = sys.stdout
+    sys.stdout = sys.stderr  # what libraries print must not be taken for an answer
+    serve(Stage(), sys.stdin, output)

@@ -1,0 +1,97 @@
+"""What holds for every page: nothing wrong for assistive technology, no sideways scrolling, both themes."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import DESKTOP, PHONE, OpenPage
+from tests.browser.site import Site
+
+AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PAGES = {
+    "live": "/",
+    "blocks": "/blocks/",
+    "block": "/blocks/{won}/",
+    "block with a transfer": "/blocks/{included}/",
+    "stale block": "/blocks/{stale}/",
+    "genesis": "/blocks/0/",
+    "transaction": "/transactions/{transaction}/",
+    "miner": "/addresses/{miner}/",
+    "address": "/addresses/{alice}/",
+    "nothing": "/blocks/{transaction}/",
+    "no such page": "/nowhere/",
+}
+
+
+def check_with_axe(page: Page) -> list[str]:
+    """What axe-core finds, one line a finding. It is loaded past the page's own policy, by the debugger."""
+    page.evaluate(AXE.read_text())
+    result = page.evaluate("(rules) => axe.run(document, {runOnly: rules})", RULES)
+    return [
+        f"{found['id']}: {node['html'][:160]} ({node.get('failureSummary', '')[:200]})"
+        for found in result["violations"]
+        for node in found["nodes"]
+    ]
+
+
+def settle(page: Page) -> None:
+    """Wait until the page is live and drawn, and its short animations are over."""
+    expect(page.locator(".live")).to_have_attribute("data-state", "live")
+    page.evaluate("document.fonts.ready.then(() => true)")
+    page.evaluate("document.getAnimations().forEach((one) => one.finish())")
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(site: Site, open_page: OpenPage, name: str, scheme: str) -> None:
+    viewport = PHONE if scheme == "dark" else DESKTOP
+    path = PAGES[name].format(**site.cast)
+    page = open_page(
+        path,
+        may_complain=name.startswith("no"),
+        color_scheme=scheme,
+        viewport=viewport,
+        reduced_motion="reduce",
+    )
+    settle(page)
+    assert check_with_axe(page) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_phone_never_scrolls_sideways(site: Site, open_page: OpenPage, name: str) -> None:
+    page = open_page(PAGES[name].format(**site.cast), may_complain=name.startswith("no"), viewport=PHONE)
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_the_theme_switch_is_remembered(site: Site, open_page: OpenPage) -> None:
+    page = open_page("/blocks/")
+    background = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.evaluate(background)
+    switch = page.locator(".theme-switch")
+    switch.click()
+    switch.click()
+    expect(switch).to_have_attribute("aria-label", "Colours: dark. Change")
+    dark = page.evaluate(background)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(background) == dark
+    switch.click()
+    assert page.evaluate(background) == light
+
+
+def test_a_page_that_is_not_there_helps(site: Site, open_page: OpenPage) -> None:
+    page = open_page("/nowhere/", may_complain=True)
+    expect(page.locator("h1")).to_have_text("There is nothing here")
+    page.get_by_role("link", name="Look through the blocks").click()
+    expect(page.locator("h1")).to_have_text("Blocks")
+
+
+def test_the_keyboard_reaches_the_content_first(site: Site, open_page: OpenPage) -> None:
+    page = open_page("/blocks/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
