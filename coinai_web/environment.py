@@ -81,7 +81,8 @@ def read_database(name: str, *, pooled: bool) -> dict[str, Any]:
     }
     options.setdefault("connect_timeout", 5)
     if pooled:
-        options["pool"] = {"min_size": 1, "max_size": 20, "timeout": 10}
+        # Short: while the database restarts, requests fail soon, and each new one tries to connect afresh.
+        options["pool"] = {"min_size": 1, "max_size": 20, "timeout": 3, "reconnect_timeout": 3}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts["dbname"],

@@ -16,6 +16,7 @@ from django.utils import timezone
 from apps.chain.contents import clear_caches, get_data_set
 from apps.chain.models import Block, LedgerTip
 from apps.chain.selectors import clear_genesis, get_genesis
+from apps.chain.signals import block_connected
 from apps.chain.store import changes_to_json, write_entries
 from apps.common import object_store
 from datasets import GENESIS_PROBLEMS, load_data, load_problem
@@ -108,7 +109,9 @@ def _write_first_block(genesis: Genesis) -> Block:
     header = contents.header
     with database.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_KEY])  # two first starts at once: one waits
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(%s)", [LOCK_KEY]
+            )  # two first starts at once: one waits
         present = Block.objects.filter(height=0, canonical=True).first()
         if present is not None:
             if present.hash != contents.hash:
@@ -148,4 +151,5 @@ def _write_first_block(genesis: Genesis) -> Block:
             accumulator=transition.accumulator.to_bytes(),
         )
         LedgerTip.objects.create(block=block, accumulator=block.accumulator)
+        block_connected.send(sender=Block, block=block, contents=contents, changes=transition.changes)
         return block
