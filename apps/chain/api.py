@@ -33,6 +33,7 @@ from apps.chain.selectors import (
     list_blocks_of,
     list_blocks_of_model,
     list_children,
+    list_locked,
     list_mempool,
     list_transactions,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "list_blocks_of_model",
     "list_candidates",
     "list_children",
+    "list_locked",
     "list_mempool",
     "list_transactions",
     "list_txids",

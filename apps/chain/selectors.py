@@ -167,16 +167,27 @@ def get_address(address: str) -> AddressView:
 
 def compute_locked(address: str) -> int:
     """Coins of an address that it cannot spend now: unripe rewards, stakes, deposits and its bond."""
-    total = 0
-    for prefix, owner, amount in [
-        ("reward/", "address", "amount"),
-        ("stake/", "address", "amount"),
-        ("proposal/", "proposer", "deposit"),
-    ]:
-        rows = LedgerEntry.objects.filter(key__startswith=prefix, **{f"value__{owner}": address})
-        total += sum(value[amount] for value in rows.values_list("value", flat=True))
+    return sum(list_locked(address).values())
+
+
+def list_locked(address: str) -> dict[str, int]:
+    """The same by purpose (rewards, stakes, deposits, bond), without those that are nothing."""
+    locked = {
+        purpose: sum(entry[amount] for entry in _list_entries_of(prefix, owner, address))
+        for purpose, prefix, owner, amount in [
+            ("rewards", "reward/", "address", "amount"),
+            ("stakes", "stake/", "address", "amount"),
+            ("deposits", "proposal/", "proposer", "deposit"),
+        ]
+    }
     keeper = get_entry(f"keeper/{address}")
-    return total + (keeper["bond"] if keeper else 0)
+    locked["bond"] = keeper["bond"] if keeper else 0
+    return {purpose: amount for purpose, amount in locked.items() if amount}
+
+
+def _list_entries_of(prefix: str, owner: str, address: str) -> Sequence[dict[str, Any]]:
+    rows = LedgerEntry.objects.filter(key__startswith=prefix, **{f"value__{owner}": address})
+    return list(rows.values_list("value", flat=True))
 
 
 def list_address_transactions(
