@@ -40,7 +40,7 @@ class Hit:
 
 def search(text: str, *, limit: int = MOST_HITS) -> Sequence[Hit]:
     """What a text may mean, the likeliest first, at most ``limit`` hits."""
-    query = " ".join(text[:LONGEST].split())
+    query = " ".join("".join(char for char in text[:LONGEST] if char.isprintable() or char == " ").split())
     if not query:
         return []
     found: list[Hit] = []
