@@ -63,14 +63,14 @@ def _quantize_layer(layer: WeightedLayer, x: Tensor, exponent: int) -> tuple[lis
         output = target = calibrate_exponent(torch.relu(layer.preactivation(x)), 0)
     else:
         output, target = OUTPUT_EXPONENT, TABLE_EXPONENTS[activation]
-    weight, bias = _fold_norm(_to_numpy(layer.weights), layer.norm)
+    weight, bias = fold_norm(_to_numpy(layer.weights), layer.norm)
     tensors.append(
         _quantize_tensor(weight, bias, exponent, target, is_residual=layer.layer.kind == "residual")
     )
     return tensors, output
 
 
-def _fold_norm(weight: np.ndarray, norm: Norm) -> tuple[np.ndarray, np.ndarray]:
+def fold_norm(weight: np.ndarray, norm: Norm) -> tuple[np.ndarray, np.ndarray]:
     """Weights [O, …] and bias [O] that do what the weights and the normalization after them did."""
     gain, offset, mean, variance = (
         values.detach().double().cpu().numpy()

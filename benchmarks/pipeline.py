@@ -1,0 +1,103 @@
+"""The real mining pipeline (workers.mining with its training child) on a shipped problem, without a site."""
+
+import tempfile
+import time
+from dataclasses import dataclass, field
+from hashlib import sha3_256
+from pathlib import Path
+from typing import Self
+
+from datasets import load_genesis_problem
+from protocol.grammar import parse_grammar, shipped_grammar
+from protocol.merkle import object_id
+from protocol.params import ChainParams
+from protocol.problem import parse_problem
+from workers.data_set import read_data_set
+from workers.mining import Lease, Miner, Run
+from workers.objects import ObjectCache
+from workers.training_process import TrainingProcess
+
+NONCES = 1024
+"""Nonces of a lease, as many as the devnet's pool hands out."""
+
+
+@dataclass
+class MemoryCoordinator:
+    """The Coordinator port: takes everything that is better than a target."""
+
+    lease: Lease
+    target_error: int
+    is_target_moving: bool
+    submitted: list[tuple[int, int, bytes]] = field(default_factory=list)
+    runs: dict[int, Run] = field(default_factory=dict)
+    work: tuple[int, int, float] = (0, 0, 0.0)
+
+    def is_cancelled(self) -> bool:
+        return False
+
+    def report_run(self, run: Run, point: list[float] | None = None) -> None:  # noqa: ARG002
+        self.runs[run.nonce] = run
+
+    def report_work(self, tried: int, skipped: int, cpu_seconds: float) -> None:
+        self.work = (tried, skipped, cpu_seconds)
+
+    def submit(self, nonce: int, error: int, model: bytes) -> bool:
+        self.submitted.append((nonce, error, model))
+        if self.is_target_moving:
+            self.target_error = error
+        return True
+
+    def last_runs(self) -> list[Run]:
+        """The last state of each training."""
+        return list(self.runs.values())
+
+
+class Pipeline:
+    """A miner with everything it needs in a temporary folder."""
+
+    def __init__(self, params: ChainParams) -> None:
+        self.params = params
+        manifest, self.data_bytes = load_genesis_problem(params.network)
+        text = shipped_grammar("default")
+        self.problem, self.grammar = parse_problem(manifest, params), parse_grammar(text)
+        self.data = read_data_set(self.data_bytes)
+        self._contents = (manifest, text, self.data_bytes)
+        self._names = [object_id(content) for content in self._contents]
+        self._leases = 0
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory()
+        for name, content in zip(self._names, self._contents, strict=True):
+            path = Path(self._folder.name) / name[:2] / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+        self.objects = ObjectCache(Path(self._folder.name), "http://127.0.0.1:1")
+        for name in self._names:
+            self.objects.fetch(name, max_bytes=2**30)
+        self.trainer = TrainingProcess()
+        self.trainer.wait_ready()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.trainer.stop()
+        self._folder.cleanup()
+
+    def mine(self, seconds: float, *, target_error: int, is_target_moving: bool = True) -> MemoryCoordinator:
+        """Work on one lease, each time with other transactions, so that its networks are new."""
+        self._leases += 1
+        lease = Lease(
+            id=f"bench-{self._leases}",
+            previous="33" * 32,
+            transactions=sha3_256(self._leases.to_bytes(4, "big")).hexdigest(),
+            nonce_start=0,
+            nonce_end=NONCES,
+            problem=self._names[0],
+            grammar=self._names[1],
+            params=self.params,
+            target_error=target_error,
+            budget_seconds=seconds,
+            expires=time.time() + seconds,
+        )
+        coordinator = MemoryCoordinator(lease, target_error, is_target_moving)
+        Miner(coordinator, self.trainer, self.objects).mine()
+        return coordinator
