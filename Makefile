@@ -21,7 +21,7 @@ test: .python ## install what is missing, then run the linters, the type checker
 	$(VENV) -m pytest -q -m network
 
 bench: .python ## measure, and print the tables of the README
-	@$(PYTHON) install.py test
+	@$(PYTHON) install.py run
 	$(VENV) -m benchmarks
 
 check: ## linters, type checker and import directions alone, without installing
