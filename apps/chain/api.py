@@ -2,7 +2,7 @@
 
 from apps.chain.candidates import submit_candidate as _submit_candidate
 from apps.chain.contents import derive as derive_nonce
-from apps.chain.contents import get_architecture, get_data_set_id, get_grammar, get_problem
+from apps.chain.contents import get_architecture, get_data_set, get_data_set_id, get_grammar, get_problem
 from apps.chain.mempool import submit_transaction
 from apps.chain.models import AddressTransaction, Block, BlockTransaction, Transaction
 from apps.chain.rounds import (
@@ -77,6 +77,7 @@ __all__ = [
     "get_architecture",
     "get_block",
     "get_block_at",
+    "get_data_set",
     "get_data_set_id",
     "get_entry",
     "get_genesis",

@@ -20,12 +20,13 @@ from apps.chain.signals import block_connected
 from apps.chain.store import changes_to_json, write_entries
 from apps.common import object_store
 from datasets import GENESIS_PROBLEMS, load_data, load_problem
+from protocol.blocks import Block as BlockContents
 from protocol.blocks import Genesis, encode_block, genesis_block
 from protocol.crypto import address, public_key, sha3_256
 from protocol.encoding import encode
 from protocol.errors import InvalidGenesis
 from protocol.grammar import shipped_grammar
-from protocol.ledger import apply_genesis
+from protocol.ledger import Transition, apply_genesis
 from protocol.merkle import object_id
 from protocol.params import CAI, PARAMETERS
 from protocol.problem import parse_problem
@@ -106,7 +107,6 @@ def _write_once(path: Path, data: bytes) -> None:
 
 def _write_first_block(genesis: Genesis) -> Block:
     contents = genesis_block(genesis)
-    header = contents.header
     with database.atomic():
         with connection.cursor() as cursor:
             cursor.execute(
@@ -123,33 +123,42 @@ def _write_first_block(genesis: Genesis) -> Block:
             return present
         transition = apply_genesis(genesis)
         write_entries({change.key: change.after for change in transition.changes})
-        block = Block.objects.create(
-            hash=contents.hash,
-            height=0,
-            previous=header.previous,
-            round=0,
-            timestamp=header.timestamp,
-            threshold=0,
-            problem=header.problem,
-            grammar=header.grammar,
-            transactions_root=header.transactions,
-            nonce=0,
-            model=header.model,
-            model_bytes=0,
-            error=0,
-            quality=0,
-            state=header.state,
-            seal=header.seal,
-            miner="",
-            raw=encode_block(contents),
-            transaction_count=0,
-            evaluated_at=timezone.now(),
-            connected_at=timezone.now(),
-            status=Block.Status.VALID,
-            canonical=True,
-            undo=changes_to_json(transition.changes),
-            accumulator=transition.accumulator.to_bytes(),
-        )
-        LedgerTip.objects.create(block=block, accumulator=block.accumulator)
+        block = build_first_row(contents, transition)
+        block.save(force_insert=True)
+        LedgerTip.objects.create(block=block, accumulator=transition.accumulator.to_bytes())
         block_connected.send(sender=Block, block=block, contents=contents, changes=transition.changes)
         return block
+
+
+def build_first_row(contents: BlockContents, transition: Transition) -> Block:
+    """The row of block 0, connected from the start."""
+    header = contents.header
+    now = timezone.now()
+    return Block(
+        hash=contents.hash,
+        height=0,
+        previous=header.previous,
+        round=0,
+        timestamp=header.timestamp,
+        threshold=0,
+        problem=header.problem,
+        grammar=header.grammar,
+        transactions_root=header.transactions,
+        nonce=0,
+        model=header.model,
+        model_bytes=0,
+        error=0,
+        quality=0,
+        state=header.state,
+        seal=header.seal,
+        miner="",
+        raw=encode_block(contents),
+        transaction_count=0,
+        received_at=now,
+        evaluated_at=now,
+        connected_at=now,
+        status=Block.Status.VALID,
+        canonical=True,
+        undo=changes_to_json(transition.changes),
+        accumulator=transition.accumulator.to_bytes(),
+    )

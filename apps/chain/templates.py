@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction as database
 
 from apps.chain import mempool
+from apps.chain.models import Block
 from apps.chain.rounds import get_contents, to_header
 from apps.chain.selectors import get_genesis, get_params
 from apps.chain.store import LedgerReader, lock_tip
@@ -49,39 +50,50 @@ def build_template(
     ``transactions`` those are used, in order, instead of the mempool's: so a template once cut up is
     computed again for a later round. Raises what apply_block raises for those.
     """
-    params, genesis = get_params(), get_genesis()
+    params = get_params()
     with database.atomic():
         tip = lock_tip()  # the ledger and the tip are of the same moment
-        parent = tip.block
+        reader = LedgerReader()
         if round is None:
-            elapsed = (time.time() if now is None else now) - parent.timestamp
+            elapsed = (time.time() if now is None else now) - tip.block.timestamp
             round = max(0, int(elapsed) // params.round_seconds)
-        reader, header = LedgerReader(), to_header(parent)
-        height = parent.height + 1
-        contents = get_contents(round, reader)
         if transactions is None:
-            chosen = select_transactions(
-                params,
-                genesis,
-                reader,
-                height=height,
-                round=round,
-                parent=header,
-                candidates=mempool.order_by_fee(reader),
-            )
-            transactions = mempool.cut_to_size(chosen, params.max_block_bytes)
+            transactions = _choose_transactions(reader, tip.block, round)
+        height = tip.block.height + 1
         body: tuple[Transaction, ...] = (Reward(params.network, height, reward_key.hex()), *transactions)
         transition = apply_block(
             params,
-            genesis,
+            get_genesis(),
             reader,
             MuHash.from_bytes(bytes(tip.accumulator)),
             height=height,
             round=round,
             transactions=body,
-            parent=header,
+            parent=to_header(tip.block),
         )
-    root = transactions_root(body)
+        contents = get_contents(round, reader)
     return Template(
-        parent.hash, height, round, body, root, transition.state, contents.problem, contents.grammar
+        parent=tip.block_id,
+        height=height,
+        round=round,
+        transactions=body,
+        transactions_root=transactions_root(body),
+        state=transition.state,
+        problem=contents.problem,
+        grammar=contents.grammar,
     )
+
+
+def _choose_transactions(reader: LedgerReader, parent: Block, round: int) -> Sequence[SignedTransaction]:
+    """The pending transactions that apply one after the other and fit in a block, by fee."""
+    params = get_params()
+    chosen = select_transactions(
+        params,
+        get_genesis(),
+        reader,
+        height=parent.height + 1,
+        round=round,
+        parent=to_header(parent),
+        candidates=mempool.order_by_fee(reader),
+    )
+    return mempool.cut_to_size(chosen, params.max_block_bytes)
