@@ -29,8 +29,8 @@ def format_si(value: int) -> str:
     """A count with three significant digits and k, M or G: ``26.1 M``."""
     if value < 10_000:
         return group_digits(value)
-    size, unit = (10**3, "k") if value < 10**6 else (10**6, "M") if value < 10**9 else (10**9, "G")
-    digits = max(0, 2 - int(math.log10(value / size)))
+    size, unit = (10**3, "k") if value < 999_500 else (10**6, "M") if value < 999_500_000 else (10**9, "G")
+    digits = max(0, 2 - int(math.log10(max(1, value / size))))
     text = f"{value / size:.{digits}f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text) + NARROW + unit
 

@@ -94,7 +94,7 @@ def build_walk(derivation: Derivation, grammar: Grammar, architecture: Architect
 
 def write_alternative(alternative: Alternative) -> str:
     """An alternative as the grammar's text has it."""
-    parts = []
+    parts: list[str] = []
     for symbol in alternative.symbols:
         if symbol.is_spaced and parts:
             parts.append(" ")

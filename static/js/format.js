@@ -57,7 +57,7 @@ export function short(text, head = 8, tail = 6) {
 /** 26084928 -> "26.1 M". */
 export function si(value) {
   if (value < 10000) return group(value);
-  if (value < 1e6) return `${Number((value / 1e3).toPrecision(3))}${NARROW}k`;
-  if (value < 1e9) return `${Number((value / 1e6).toPrecision(3))}${NARROW}M`;
+  if (value < 999500) return `${Number((value / 1e3).toPrecision(3))}${NARROW}k`;
+  if (value < 999500000) return `${Number((value / 1e6).toPrecision(3))}${NARROW}M`;
   return `${Number((value / 1e9).toPrecision(3))}${NARROW}G`;
 }

@@ -47,7 +47,9 @@ function sentence(now) {
       ? `Our best, ${percent(best.error)}, wins in ${clock(wait)} unless somebody is better.`
       : `Our best, ${percent(best.error)}, is being handed in.`;
   }
-  const needed = percent(errorOf(threshold(round, number)));
+  const level = threshold(round, number);
+  if (level === 0) return "Nothing was good enough for too long, so any network wins this round.";
+  const needed = percent(errorOf(level));
   if (!store.active().length) return `An error of ${needed} or less would win this round. Nobody trains at the moment.`;
   if (round.height === 1) return `Training the first networks. The first one with an error of ${needed} or less makes block 1.`;
   return `An error of ${needed} or less wins this round; each round asks for a little less.`;

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from tests.browser.site import Site
 from tests.servers import Servers
@@ -17,8 +18,8 @@ ARGUMENTS = [
     "--no-first-run",
     "--disable-dev-shm-usage",
 ]
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 OpenPage = Callable[..., Page]
 
 expect.set_options(timeout=10_000)
@@ -52,8 +53,9 @@ def open_page(site: Site, browser: Browser) -> Iterator[OpenPage]:
     said: list[str] = []
     contexts = []
 
-    def open_path(path: str, *, may_complain: bool = False, **options: object) -> Page:
-        context = browser.new_context(**({"viewport": DESKTOP, "color_scheme": "light"} | options))
+    def open_path(path: str, *, may_complain: bool = False, **options: Any) -> Page:
+        options = {"viewport": DESKTOP, "color_scheme": "light"} | options
+        context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         if not may_complain:

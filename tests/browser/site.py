@@ -39,7 +39,7 @@ class Site:
             "COINAI_SITE_URL": self.url,
         }
         stage = [sys.executable, "-m", "tests.browser.stage"]
-        self._run(stage, environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._run(stage, environment, pipe=subprocess.PIPE)
         self.cast = self.tell("build")
         server = [sys.executable, "-m", "uvicorn", "coinai_web.asgi:application", "--lifespan", "off"]
         server += ["--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning"]
@@ -70,10 +70,17 @@ class Site:
                 process.kill()
                 process.wait()
 
-    def _run(self, command: list[str], environment: dict[str, str], **pipes: int) -> None:
+    def _run(self, command: list[str], environment: dict[str, str], *, pipe: int | None = None) -> None:
         with self._log(len(self.processes)).open("w") as log:
             process = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stderr=log, text=True, start_new_session=True, **pipes
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=log,
+                text=True,
+                start_new_session=True,
             )
         self.processes.append(process)
 

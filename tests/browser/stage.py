@@ -79,7 +79,7 @@ class Stage:
         contents, _ = self.miner.make(start=first)
         self._train([contents.header.nonce], seconds=(0.5, 1.0, 1.5, 2.0))
         block = self.miner_connects(contents)
-        Run.objects.filter(nonce=block.nonce, lease_id=self.lease and self.lease[0]).update(
+        Run.objects.filter(nonce=block.nonce, lease__state="running").update(
             block=block.hash, state="finished"
         )
         self.lease = None

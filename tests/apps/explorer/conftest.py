@@ -1,4 +1,4 @@
-"""The chain's fixtures: a real chain on the testing network, and a miner for it."""
+"""A real chain on the testing network for the pages to show."""
 
 from tests.apps.chain.conftest import genesis, home, miner
 
