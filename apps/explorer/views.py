@@ -1,5 +1,7 @@
 """The pages of the explorer, and the fragments that they fetch. All are reads."""
 
+from typing import Any, cast
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -156,7 +158,8 @@ def glyph(request: HttpRequest) -> HttpResponse:
     if len(text) > MOST_LAYER_TEXT:
         raise BadParameter("text", f"a network in at most {MOST_LAYER_TEXT} characters")
     architecture = parse_architecture(text, _read_shape(request), _read_number(request, "classes") or 10)
-    drawing = render_glyph(layers_to_json(architecture), is_named=False)
+    layers = cast(list[dict[str, Any]], layers_to_json(architecture))
+    drawing = render_glyph(layers, is_named=False)
     return bytes_response(request, drawing.encode(), content_type="image/svg+xml", immutable=True)
 
 
