@@ -5,7 +5,7 @@ a valid integer model: a network counts when its *exact* error after quantizatio
 
 The plain loop: nonces one after the other, DataLoader (32 examples, shuffled), torch.optim.Adam at 0.001, the
 mask applied after each step, up to ``epochs`` passes, the validation set after each, stop when the float
-network reaches the target. It runs with PyTorch's default threads, and with one. This miner: workers.mining as
+network reaches the target; with PyTorch's default threads, and with one. This miner: workers.mining as
 the pool runs it, with its training child; it does not stop at the target. They take turns in one run.
 """
 
