@@ -11,4 +11,4 @@ class ExplorerConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the receivers of the chain's signals."""
-        from apps.explorer import projections  # noqa: F401  connecting the receivers is the import's effect
+        from apps.explorer import projections, reports  # noqa: F401  importing connects them

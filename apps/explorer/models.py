@@ -204,10 +204,14 @@ class ModelReport(models.Model):
     problem = models.CharField(max_length=64, db_collation="C")
     error = models.BigIntegerField()
     """As computed; it equals what the block claims, or the block would not be valid."""
-    confusion = models.JSONField()
-    """[class][prediction]: examples."""
+    confusion = models.JSONField(null=True)
+    """[class][answer]: examples; None for very many classes."""
+    per_class = models.JSONField()
+    """[[examples, wrong ones]…] of each class."""
+    confused = models.JSONField()
+    """[[class, answer, examples]…]: the most frequent mistakes first."""
     examples = models.JSONField()
-    """[[number in the validation set, class, prediction, margin]…]: some right ones, then some wrong ones."""
+    """[[number in the validation set, class, answer, margin]…]: some right ones, then some wrong ones."""
     seconds = models.FloatField()
     made_at = models.DateTimeField(auto_now_add=True)
 
