@@ -102,5 +102,7 @@ def test_it_refuses_what_the_text_refuses_and_no_vector_holds(page: Page) -> Non
 
 
 def test_sums_at_the_edge_of_32_bits_are_exact(page: Page) -> None:
-    found, expected = page.evaluate("async () => (await import('/browser/verify_vectors.js')).addUpToTheEdge()")
+    found, expected = page.evaluate(
+        "async () => (await import('/browser/verify_vectors.js')).addUpToTheEdge()"
+    )
     assert found == expected

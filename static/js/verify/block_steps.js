@@ -79,7 +79,7 @@ export async function checkSignatures({ block, header, parameters, pool }, tell)
   }
   const fees = signed.reduce((sum, transaction) => sum + transaction.fee, 0);
   const paid = blocks.rewardOf(header.height, fees, parameters);
-  const others = signed.length ? `, and ${many(signed.length, "transaction")} signed by their senders` : "";
+  const others = signed.length ? `; ${many(signed.length, "transaction")} signed as it should be` : "";
   return {
     says: `Sealed by the miner who is paid ${coins(paid)}${others}.`,
     rows: [

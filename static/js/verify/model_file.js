@@ -1,5 +1,5 @@
 // Model files (protocol, section 6.2): one possible encoding, the ranges, the wiring, the bound on every sum.
-import { concat, firstDifference, textOf, utf8 } from "./bytes.js";
+import { concat, firstDifference, textOf } from "./bytes.js";
 import { encode } from "./canonical.js";
 import { Refused, require } from "./refused.js";
 import { bitAt, wiringBits } from "./wiring.js";

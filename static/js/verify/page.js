@@ -28,10 +28,22 @@ function time(milliseconds) {
     : `${(milliseconds / 1000).toFixed(1)}${NARROW}s`;
 }
 
+function makeUse() {
+  return document.createElementNS(SVG, "use");
+}
+
+function makeIcon(use, className) {
+  const icon = document.createElementNS(SVG, "svg");
+  icon.setAttribute("class", className);
+  icon.setAttribute("aria-hidden", "true");
+  icon.append(use);
+  return icon;
+}
+
 /** One row of the list: sign, name, result, state and time; opens to show what was compared. */
 class Row {
   #sprite;
-  #use = document.createElementNS(SVG, "use");
+  #use = makeUse();
   #says;
   #word;
   #took;
@@ -42,24 +54,16 @@ class Row {
   constructor({ id, title, about }, sprite) {
     this.#sprite = sprite;
     this.#about = about;
-    const icon = document.createElementNS(SVG, "svg");
-    icon.setAttribute("class", "icon");
-    icon.setAttribute("aria-hidden", "true");
-    icon.append(this.#use);
     this.#says = make("span", "verify-says");
     this.#word = make("span", "verify-word");
     this.#took = make("span", "verify-took num");
     this.#bar.max = 1;
     this.#bar.setAttribute("aria-label", `Progress of ${title}`);
-    const summary = make(
-      "summary",
-      "verify-row",
-      icon,
-      make("span", "verify-title", title),
-      this.#says,
-      this.#word,
-      this.#took,
-    );
+    const name = make("span", "verify-title", title);
+    const arrow = makeUse();
+    arrow.setAttribute("href", `${sprite}#chevron-down`);
+    const ends = [makeIcon(this.#use, "icon verify-sign"), makeIcon(arrow, "icon icon-s verify-arrow")];
+    const summary = make("summary", "verify-row", ends[0], name, this.#says, this.#word, this.#took, ends[1]);
     this.element = make("li", "verify-step", make("details", "", summary, this.#more), this.#bar);
     this.element.dataset.step = id;
     this.show({ state: "waiting", says: about });
@@ -71,8 +75,7 @@ class Row {
     if (share !== undefined) this.#bar.value = share;
     this.#took.textContent = milliseconds === undefined ? this.#took.textContent : time(milliseconds);
     if (!state || state === "running") return;
-    const about = make("p", "quiet", this.#about);
-    this.#more.replaceChildren(about, ...(rows ? [this.#table(rows)] : []));
+    this.#more.replaceChildren(make("p", "quiet", this.#about), ...(rows ? [this.#table(rows)] : []));
     this.element.querySelector(".verify-whole")?.remove();
     if (isOpen) this.element.append(this.#wholeButton(isOpen, onMore));
   }
@@ -85,7 +88,7 @@ class Row {
   }
 
   #table(rows) {
-    const head = ["", "Computed here", "Header or limit"].map((words) => {
+    const head = ["What", "Computed here", "Header or limit"].map((words) => {
       const cell = make("th", "", words);
       cell.scope = "col";
       return cell;
