@@ -78,6 +78,8 @@ def _describe(layer: Layer) -> str:
         words = f"{layer.kernel} × {layer.kernel}"
     if layer.kind == "output":
         return "one value a class"
+    if layer.kind == "flatten":
+        return "all values in a row"
     if layer.kind == "pool":
         return "2 × 2, half the size"
     return f"{words}, {layer.activation}" if layer.activation else words

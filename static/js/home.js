@@ -50,6 +50,11 @@ function sentence(now) {
   const level = threshold(round, number);
   if (level === 0) return "Nothing was good enough for too long, so any network wins this round.";
   const needed = percent(errorOf(level));
+  const handedIn = store.all().filter((run) => run.state === "submitted" && run.started >= round.parent_timestamp && run.error);
+  if (handedIn.length) {
+    const error = percent(Math.min(...handedIn.map((run) => run.error)));
+    return `A model with ${error} has been handed in and is scored once more; ${needed} or less wins this round.`;
+  }
   if (!store.active().length) return `An error of ${needed} or less would win this round. Nobody trains at the moment.`;
   if (round.height === 1) return `Training the first networks. The first one with an error of ${needed} or less makes block 1.`;
   return `An error of ${needed} or less wins this round; each round asks for a little less.`;

@@ -154,7 +154,8 @@ export class RoundPicture {
     group.append(make("path", { class: "round-stairs round-stairs-future", d: line(future.map(at)) }));
     group.append(make("path", { class: "round-stairs", d: line(past.map(at)) }));
     const text = scale.narrow ? "threshold" : "threshold: a block needs this";
-    const label = make("text", { class: "round-word", x: scale.x(0) + 8, y: scale.y(threshold(round, 0)) - 8 }, text);
+    const place = { x: scale.left + scale.inner.width - 8, y: scale.y(threshold(round, this.#span - 1)) - 8 };
+    const label = make("text", { class: "round-word", ...place, "text-anchor": "end" }, text);
     group.append(label);
     return group;
   }
@@ -195,7 +196,7 @@ export class RoundPicture {
       dot.append(make("title", {}, `Candidate ${percent(one.error)}, waiting for the end of its round`));
       group.append(make("line", { x1: x, x2: x, y1: y, y2: scale.y(threshold(round, one.round ?? round.number)) }), dot);
       const name = this.#data.best?.error === one.error ? "our candidate" : "candidate";
-      group.append(make("text", { x: x - 10, y: y - 8, "text-anchor": "end" }, `${name} ${percent(one.error)}`));
+      group.append(this.#beside(scale, x, y + 4, 12, `${name} ${percent(one.error)}`));
     }
     return group;
   }
@@ -214,9 +215,7 @@ export class RoundPicture {
     const ring = make("circle", { cx: x, cy: y, r: 6.5 });
     ring.append(make("title", {}, `Our best, ${percent(best.error)}, wins here unless somebody is better`));
     group.append(ring);
-    const left = x - scale.left > 190;
-    const anchor = left ? "end" : "start";
-    group.append(make("text", { x: left ? x - 12 : x + 12, y: y - 9, "text-anchor": anchor }, `our best ${percent(best.error)}`));
+    group.append(this.#beside(scale, x, y + 4, 13, `our best ${percent(best.error)}`));
     return group;
   }
 
@@ -230,10 +229,15 @@ export class RoundPicture {
     if (head) group.append(make("line", { class: "round-waited", x1: scale.x(head[0]), y1: y, x2: x, y2: y }));
     group.append(make("line", { x1: x, x2: x, y1: scale.top, y2: scale.top + scale.inner.height }));
     group.append(make("circle", { class: "round-halo", cx: x, cy: y, r: 11 }), make("circle", { cx: x, cy: y, r: 6 }));
-    const left = x - scale.left > scale.inner.width / 2;
-    const text = `block ${round.height}, ${percent(winner.error)}`;
-    group.append(make("text", { x: left ? x - 18 : x + 18, y: y + 4, "text-anchor": left ? "end" : "start" }, text));
+    group.append(this.#beside(scale, x, y + 5, 18, `block ${round.height}, ${percent(winner.error)}`));
     return group;
+  }
+
+  // Words to the right of a mark, where the future is empty; above and to the left when there is no room.
+  #beside(scale, x, y, distance, words) {
+    const fits = x + distance + words.length * 7.5 < scale.left + scale.inner.width;
+    const place = fits ? { x: x + distance, y } : { x: x - distance, y: y - 16, "text-anchor": "end" };
+    return make("text", place, words);
   }
 
   #nowLine(scale) {
