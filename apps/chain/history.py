@@ -34,7 +34,7 @@ def include_transactions(block: Block, contents: BlockContents) -> None:
     rows = [mempool.to_row(item, Transaction.Status.INCLUDED) for item in contents.transactions]
     for row in rows:
         if row.kind == "reward":
-            row.amount = block.reward + block.fees
+            row.amount = block.reward  # fees included
     _drop_rivals(contents)
     Transaction.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["txid"], update_fields=["status", "amount"]

@@ -1,4 +1,4 @@
-"""The chain's part of the HTTP API: status, blocks, transactions, addresses."""
+"""The chain's part of the HTTP API: status, blocks, transactions, the mempool."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,6 @@ from apps.chain.rest_objects import router as objects_router
 from apps.common.errors import BadParameter, NotFound
 from apps.common.http import bytes_response, json_response
 from apps.common.pagination import DEFAULT_LIMIT, MAX_LIMIT, build_page
-from protocol.crypto import parse_address
 from protocol.merkle import inclusion_path
 
 router = Router(tags=["chain"])
@@ -154,49 +153,6 @@ def mempool(
         to_json=api.transaction_summary,
         key=lambda row: row.txid,
         parameter="after",
-    )
-    return json_response(request, page)
-
-
-@router.get("/addresses/{address}", response={200: schemas.AddressOut, 400: schemas.Problem})
-def address_detail(request: HttpRequest, address: str) -> HttpResponse:
-    """What an address has; one never seen has nothing."""
-    parse_address(address)
-    view = api.get_address(address)
-    return json_response(
-        request,
-        {
-            "address": view.address,
-            "balance": view.balance,
-            "locked": view.locked,
-            "sequence": view.sequence,
-            "mined": view.mined,
-        },
-    )
-
-
-@router.get("/addresses/{address}/transactions", response={200: schemas.HistoryPage, 400: schemas.Problem})
-def address_transactions(
-    request: HttpRequest,
-    address: str,
-    before: Annotated[str | None, Query(pattern=r"^[0-9]{1,16}\.[0-9]{1,9}$")] = None,
-    limit: Limit = DEFAULT_LIMIT,
-) -> HttpResponse:
-    """An address's transactions in the best chain, newest first, from behind `before` (height.position)."""
-    parse_address(address)
-    key = None
-    if before is not None:
-        height, _, position = before.partition(".")
-        key = (int(height), int(position))
-    rows = api.list_address_transactions(address, before=key, limit=limit + 1)
-    page = build_page(
-        request,
-        rows,
-        limit=limit,
-        to_json=lambda row: (
-            api.transaction_summary(row.transaction) | {"height": row.height, "position": row.position}
-        ),
-        key=lambda row: f"{row.height}.{row.position}",
     )
     return json_response(request, page)
 

@@ -189,20 +189,6 @@ class TransactionOut(Schema):
     confirmations: int
 
 
-class HistoryItem(TransactionSummaryOut):
-    """A transaction in an address's history."""
-
-    height: int
-    position: int
-
-
-class HistoryPage(Schema):
-    """A page of an address's history."""
-
-    items: list[HistoryItem]
-    next: str | None
-
-
 class SubmittedOut(Schema):
     """A transaction that was taken."""
 
@@ -230,13 +216,3 @@ class ChunkProofOut(Schema):
     chunks: int
     data: str
     path: list[str]
-
-
-class AddressOut(Schema):
-    """What an address has, in base units, its next sequence, and how many blocks it mined."""
-
-    address: str
-    balance: int
-    locked: int
-    sequence: int
-    mined: int

@@ -33,7 +33,7 @@ def bytes_response(
         response = HttpResponse(status=304)
     else:
         response = HttpResponse(data, content_type=content_type)
-    return _tagged(response, tag, immutable)
+    return tagged(response, tag, immutable)
 
 
 def json_response(request: HttpRequest, value: Any, *, immutable: bool = False) -> HttpResponse:
@@ -60,7 +60,7 @@ def range_response(
     """
     tag = f'"{name}"'
     if is_fresh(request, tag):
-        return _tagged(HttpResponse(status=304), tag, True)
+        return tagged(HttpResponse(status=304), tag, True)
     wanted = None
     if request.headers.get("If-Range", tag) == tag:
         wanted = parse_range(request.headers.get("Range", ""), size)
@@ -75,7 +75,7 @@ def range_response(
     response["Accept-Ranges"] = "bytes"
     if wanted is not None:
         response["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
-    return _tagged(response, tag, True)
+    return tagged(response, tag, True)
 
 
 def parse_range(header: str, size: int) -> tuple[int, int] | None:
@@ -103,7 +103,8 @@ def is_fresh(request: HttpRequest, tag: str) -> bool:
     return tag in {part.strip().removeprefix("W/") for part in named.split(",")}
 
 
-def _tagged(response: Response, tag: str, immutable: bool) -> Response:
+def tagged(response: Response, tag: str, immutable: bool) -> Response:
+    """The answer with its ETag and how long it may be kept."""
     response["ETag"] = tag
     response["Cache-Control"] = FOREVER if immutable else REVALIDATE
     return response

@@ -1,6 +1,6 @@
 """Models in the formats of other programs, giving the same classes as the exact evaluation.
 
-A submitted model computes with integers (docs/protocol.md §6.3). Floats hold them exactly: float32 up to 2^24,
+A submitted model computes with integers (docs/protocol.md §6.3). Floats hold them exactly: float32 to 2^24,
 float64 up to 2^53. The requantisation is folded into weights and biases, where it only changes exponents, so
 that the protocol's z is the floor of weight · x + bias.
 """

@@ -145,7 +145,7 @@ def list_entries(block: chain.Block, contents: BlockContents) -> list[AddressEnt
     """What each transaction of a block did to each address that it touches."""
     entries = []
     for position, item in enumerate(contents.transactions):
-        for address, kind, change, fee in list_changes(item, block.reward + block.fees):
+        for address, kind, change, fee in list_changes(item, block.reward):
             entries.append(
                 AddressEntry(
                     address=address,

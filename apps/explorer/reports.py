@@ -64,6 +64,11 @@ def request_report(model: str) -> bool:
     return True
 
 
+def forget_requests() -> None:
+    """Forget which reports were asked for."""
+    _asked.clear()
+
+
 def make_report(model: str) -> ModelReport | None:
     """The report on a model of the best chain, computed unless it is there; None when the model is not.
 

@@ -1,5 +1,7 @@
 """Exported models give what the exact evaluation gives, in other people's programs."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -70,7 +72,7 @@ def test_split_weights_add_up_again() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_the_lines_for_pytorch_give_the_exact_logits(case: SelfTestCase, tmp_path) -> None:
+def test_the_lines_for_pytorch_give_the_exact_logits(case: SelfTestCase, tmp_path: Path) -> None:
     path = tmp_path / "float.safetensors"
     path.write_bytes(write_float_file(case.model, {"problem": "test"}))
     assert all(value.dtype in (np.float32, np.float64) for value in load(path.read_bytes()).values())

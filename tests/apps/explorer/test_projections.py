@@ -65,12 +65,13 @@ def test_each_address_of_a_transaction_gets_an_entry(miner: Miner) -> None:
     assert entries_of(ALICE.address) == [(1, 1, "sent", -20, 2), (1, 2, "self", -3, 3)]
     assert entries_of(BOB.address) == [(1, 1, "received", 12, 0)]
     assert entries_of(DAVE.address) == [(1, 1, "received", 6, 0)]
-    assert entries_of(MINER) == [(1, 0, "mined", block.reward + 5, 0)]
+    assert entries_of(MINER) == [(1, 0, "mined", block.reward, 0)]
     assert AddressEntry.objects.get(address=DAVE.address).transaction_id == payment.txid
 
 
 def test_summaries_add_up_without_counting(miner: Miner) -> None:
     first = miner.extend(signed=[transfer(ALICE, (DAVE, 5), fee=2)])
+    assert first.reward == 45 * CAI + 2
     second = miner.extend(signed=[transfer(DAVE, (BOB, 3), fee=1)])
     assert summary_of(DAVE.address) == {
         "first_height": 1,
@@ -83,7 +84,7 @@ def test_summaries_add_up_without_counting(miner: Miner) -> None:
     }
     mined = summary_of(MINER)
     assert (mined["mined"], mined["last_mined"], mined["transactions"]) == (2, 2, 2)
-    assert mined["received"] == first.reward + second.reward + 3
+    assert mined["received"] == first.reward + second.reward
     assert summary_of(CHARLIE.address)["transactions"] == 0
 
 
