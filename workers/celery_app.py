@@ -27,6 +27,8 @@ app.conf.update(
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # a broker that is away for an hour is still the broker
+    worker_cancel_long_running_tasks_on_connection_loss=False,  # mining talks to the site, not to the broker
     # Importing torch in a fresh process can take longer than the 4 s after which Celery would kill it.
     worker_proc_alive_timeout=120.0,
     # redis-py: without these a broker that was killed is noticed only by the next message, which may never

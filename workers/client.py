@@ -25,7 +25,7 @@ from workers.mining import Lease, Run
 from workers.web import is_loopback, open_url
 
 HEARTBEAT_SECONDS = 1.0
-CLOSE_SECONDS = 3.0  # for the last heartbeat
+CLOSE_SECONDS = 2.0  # for the last heartbeat and the end
 ANSWER_SECONDS = 10.0
 BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 MAX_MESSAGE = 2**20
@@ -88,7 +88,7 @@ class LeaseConnection:
 
     def __exit__(self, *exception: object) -> None:
         self._closing.set()
-        self._thread.join(CLOSE_SECONDS)
+        self._thread.join(2 * CLOSE_SECONDS)
 
     # ── what the mining loop uses
     # ────────────────────────────────────────────────────────────────────────────
@@ -131,9 +131,16 @@ class LeaseConnection:
                     return False
             except (OSError, HTTPException) as failure:
                 log.warning("the model of nonce %d could not be sent: %s", nonce, failure)
-            if pause is None or self._over.wait(pause):
+            if pause is None or self._is_over_within(pause):
                 break
         return False
+
+    def _is_over_within(self, seconds: float) -> bool:
+        """Wait, but not longer than the work goes on; whether it ended."""
+        deadline = time.monotonic() + seconds
+        while not self.is_cancelled() and (left := deadline - time.monotonic()) > 0:
+            self._over.wait(min(left, 0.1))
+        return self.is_cancelled()
 
     # ── the talking thread
     # ───────────────────────────────────────────────────────────────────────────────────
@@ -173,11 +180,22 @@ class LeaseConnection:
                 self._drop(failure)
                 self._closing.wait(BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)])
                 failures += 1
-        with contextlib.suppress(OSError, WebSocketException):  # the site notices an expired lease by itself
-            if self._socket is not None:
-                self._socket.send(json.dumps(self._make_heartbeat()[0]))
-                self._socket.send(json.dumps(self._make_message("finished")))
-                self._socket.close()
+        # The site notices an expired lease by itself, so that nothing is lost when this fails.
+        with contextlib.suppress(OSError, WebSocketException, TimeoutError, ValueError):
+            self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        """The last states and totals; each is answered before the connection is closed."""
+        socket = self._socket
+        if socket is None:
+            return
+        deadline = time.monotonic() + CLOSE_SECONDS
+        for message in (self._make_heartbeat()[0], self._make_message("finished")):
+            socket.send(json.dumps(message))
+            answer: dict[str, Any] = {}
+            while answer.get("type") not in ("ok", "cancel", "refused"):
+                answer = _parse(socket.recv(timeout=max(0.0, deadline - time.monotonic())))
+        socket.close()
 
     def _drop(self, failure: Exception) -> None:
         """Forget a broken connection; the lease is over when it has not been heard of for too long."""

@@ -16,7 +16,8 @@ from protocol.model_file import read_model, write_model
 from protocol.params import TESTING
 from protocol.problem import Problem
 from tests.workers.conftest import Contents, Site, make_network
-from workers import app, runtime, tasks
+from workers import runtime, tasks
+from workers.celery_app import app
 from workers.quantize import quantize
 from workers.training import Examples
 

@@ -1,0 +1,5 @@
+"""Where ``celery -A workers`` looks for the application."""
+
+from workers.celery_app import app
+
+__all__ = ["app"]
