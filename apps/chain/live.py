@@ -1,5 +1,6 @@
 """The chain's live topics: ``tip``, ``round`` and ``mempool`` (docs/interface: WS /ws/live/)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from apps.chain.rounds import get_round, round_to_json
@@ -27,8 +28,27 @@ def read_mempool() -> dict[str, Any]:
     return {"count": count_mempool(), "transactions": waiting}
 
 
+def merge_tip(deltas: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]] | None:
+    """The same moves of the tip; None when there are more than the snapshot has blocks."""
+    return deltas if len(deltas) <= BLOCKS else None
+
+
+def merge_mempool(deltas: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]] | None:
+    """One delta that removes first and adds then; None when it is longer than the snapshot."""
+    added: dict[str, dict[str, Any]] = {}
+    removed: dict[str, None] = {}
+    for delta in deltas:
+        for txid in delta["removed"]:
+            added.pop(txid, None)
+            removed[txid] = None
+        added |= {item["txid"]: item for item in delta["added"]}
+    if len(added) > TRANSACTIONS:
+        return None
+    return [{"added": list(added.values()), "removed": list(removed), "count": deltas[-1]["count"]}]
+
+
 def register_topics() -> None:
     """Called once, when the app is ready."""
-    register_snapshot("tip", read_tip)
-    register_snapshot("round", read_round)
-    register_snapshot("mempool", read_mempool)
+    register_snapshot("tip", read_tip, merge=merge_tip)
+    register_snapshot("round", read_round, is_whole=True)
+    register_snapshot("mempool", read_mempool, merge=merge_mempool)

@@ -1,88 +1,99 @@
-"""`/ws/live/`: browsers and other programs follow topics (docs/interface: WS /ws/live/)."""
+"""`/ws/live/`: browsers and other programs follow topics (docs/live.md)."""
 
 import asyncio
+import json
 import re
-import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer, AsyncWebsocketConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
 
-from apps.common.live import group_name, read_snapshot
+from apps.common.hub import get_hub
+from apps.common.outbox import Outbox, TooSlow
 
-PING_SECONDS = 20
 MAX_TOPICS = 32
-_TOPIC = re.compile(r"[a-z_]{1,30}(:[A-Za-z0-9_.-]{1,80})?")
+MAX_TEXT = 8192
+TOO_SLOW = 4008
+"""The code with which a client is cut off that does not take what it is sent."""
+CLOSE_SECONDS = 5.0
+_TOPIC = re.compile(r"[a-z_]{1,30}(:[A-Za-z0-9_.:-]{1,60})?")
+
+Event = dict[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
 
 
-class LiveConsumer(AsyncJsonWebsocketConsumer):
-    """Answers `{"subscribe": [TOPIC…]}` with a snapshot of each, then passes its numbered deltas on."""
+async def serve_live(_scope: Event, receive: Receive, send: Send) -> None:
+    """Answer `{"subscribe": [TOPIC…]}` with a snapshot of each, then with numbered deltas, until one of the
+    two leaves. An ASGI application.
 
-    async def connect(self) -> None:
-        self.sequences: dict[str, int] = {}
-        await self.accept()
-        self.pinger = asyncio.create_task(self._ping())
+    It has no channel of its own in the channel layer: the hub has one for all clients of the process.
+    """
+    if (await receive())["type"] != "websocket.connect":
+        return
+    await send({"type": "websocket.accept"})
 
-    async def disconnect(self, code: int) -> None:  # noqa: ARG002  Channels names it
-        pinger = getattr(self, "pinger", None)
-        if pinger is not None:
-            pinger.cancel()
-        for topic in list(getattr(self, "sequences", {})):
-            await self.channel_layer.group_discard(group_name(topic), self.channel_name)
+    async def send_text(text: str) -> None:
+        await send({"type": "websocket.send", "text": text})
 
-    @classmethod
-    async def decode_json(cls, text_data: str) -> Any:
-        try:
-            return await super().decode_json(text_data)
-        except ValueError:
-            return None
+    outbox = Outbox(get_hub(), send_text)
+    parts = (asyncio.create_task(_read(receive, outbox)), asyncio.create_task(outbox.run()))
+    try:
+        await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        if any(part.done() and isinstance(part.exception(), TooSlow) for part in parts):
+            await _cut(send)
+    finally:
+        for part in parts:
+            part.cancel()
+        results = await asyncio.gather(*parts, return_exceptions=True)
+        await outbox.close()
+    for error in results:
+        # A client that is gone while something is sent to it is an OSError.
+        if isinstance(error, Exception) and not isinstance(error, TooSlow | OSError):
+            raise error
 
-    async def receive(self, text_data: str | None = None, **_kwargs: Any) -> None:
-        if text_data is None or len(text_data) > 8192:
-            await self.send_json({"error": "Send JSON text of at most 8192 characters."})
-            return
-        await super().receive(text_data=text_data)
 
-    async def receive_json(self, content: Any, **_kwargs: Any) -> None:
-        """Handle one message: subscribe or unsubscribe with a list of topics."""
-        if not isinstance(content, dict) or not ({"subscribe", "unsubscribe"} & set(content)):
-            await self.send_json({"error": 'Send {"subscribe": [topics]} or {"unsubscribe": [topics]}.'})
-            return
-        for topic in _topics(content.get("unsubscribe")):
-            if self.sequences.pop(topic, None) is not None:
-                await self.channel_layer.group_discard(group_name(topic), self.channel_name)
-        for topic in _topics(content.get("subscribe")):
-            await self._subscribe(topic)
+async def _read(receive: Receive, outbox: Outbox) -> None:
+    """Do what the client says until it leaves."""
+    while (event := await receive())["type"] != "websocket.disconnect":
+        for problem in _obey(event.get("text"), outbox):
+            await outbox.transmit(json.dumps(problem))
 
-    async def _subscribe(self, topic: str) -> None:
-        if not _TOPIC.fullmatch(topic):
-            await self.send_json({"error": "There is no such topic.", "topic": topic[:100]})
-            return
-        if topic not in self.sequences and len(self.sequences) >= MAX_TOPICS:
-            await self.send_json({"error": f"At most {MAX_TOPICS} topics a connection.", "topic": topic})
-            return
-        # Join first, read then: deltas sent meanwhile wait in this consumer's queue and follow the snapshot.
-        await self.channel_layer.group_add(group_name(topic), self.channel_name)
-        found = await database_sync_to_async(read_snapshot)(topic)
-        if found is None:
-            await self.channel_layer.group_discard(group_name(topic), self.channel_name)
-            await self.send_json({"error": "There is no such topic.", "topic": topic})
-            return
-        self.sequences[topic], snapshot = found
-        await self.send_json({"topic": topic, "sequence": self.sequences[topic], "snapshot": snapshot})
 
-    async def live_delta(self, event: dict[str, Any]) -> None:
-        """Pass one delta of the channel layer on, unless the snapshot already held it."""
-        topic, sequence = event["topic"], event["sequence"]
-        if topic not in self.sequences or sequence <= self.sequences[topic]:
-            return
-        self.sequences[topic] = sequence
-        await self.send_json({"topic": topic, "sequence": sequence, "delta": event["delta"]})
+async def _cut(send: Send) -> None:
+    """Say why, if the client still takes that much."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await send({"type": "websocket.close", "code": TOO_SLOW, "reason": "too slow"})
+    except (TimeoutError, OSError):
+        pass
 
-    async def _ping(self) -> None:
-        while True:
-            await asyncio.sleep(PING_SECONDS)
-            await self.send_json({"time": int(time.time())})
+
+def _obey(text: str | None, outbox: Outbox) -> list[Event]:
+    """Follow and leave topics as one message says; returns what was wrong with it."""
+    if text is None or len(text) > MAX_TEXT:
+        return [{"error": f"Send JSON text of at most {MAX_TEXT} characters."}]
+    try:
+        wish = json.loads(text)
+    except ValueError:
+        wish = None
+    if not isinstance(wish, dict) or not ({"subscribe", "unsubscribe"} & set(wish)):
+        return [{"error": 'Send {"subscribe": [topics]} or {"unsubscribe": [topics]}.'}]
+    for topic in _topics(wish.get("unsubscribe")):
+        outbox.unfollow(topic)
+    since = wish.get("since")
+    numbers = since if isinstance(since, dict) else {}
+    problems = [_follow(topic, numbers.get(topic), outbox) for topic in _topics(wish.get("subscribe"))]
+    return [problem for problem in problems if problem is not None]
+
+
+def _follow(topic: str, since: Any, outbox: Outbox) -> Event | None:
+    if topic not in outbox and len(outbox) >= MAX_TOPICS:
+        return {"error": f"At most {MAX_TOPICS} topics a connection.", "topic": topic[:100]}
+    is_number = isinstance(since, int) and not isinstance(since, bool) and since >= 0
+    if not _TOPIC.fullmatch(topic) or not outbox.follow(topic, since if is_number else None):
+        return {"error": "There is no such topic.", "topic": topic[:100]}
+    return None
 
 
 class RefusingConsumer(AsyncWebsocketConsumer):

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
-from apps.common.consumers import LiveConsumer
+from apps.common.consumers import serve_live
 
-websocket_urlpatterns = [path("ws/live/", LiveConsumer.as_asgi())]
+# Channels routes ASGI applications with Django's own function for views.
+websocket_urlpatterns = [path("ws/live/", serve_live)]  # type: ignore[arg-type]

@@ -11,8 +11,6 @@ class PoolConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the live topics and the receivers of the chain's signals."""
-        from apps.common.live import register_snapshot
         from apps.pool import live, receivers  # noqa: F401  connecting the receivers is the import's effect
 
-        register_snapshot("training", live.read_training)
-        register_snapshot("pool_best", live.read_pool_best)
+        live.register_topics()

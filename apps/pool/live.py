@@ -1,4 +1,4 @@
-"""The pool on the live page: topics `training` and `pool_best`."""
+"""The pool on the live page: topics `training`, `run:ID` for each training, and `pool_best`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.chain import api as chain
-from apps.common.live import publish
+from apps.common.live import merge_by, publish, register_family, register_snapshot
 from apps.pool import selectors
 from apps.pool.messages import Point
 from apps.pool.models import Run
@@ -46,6 +46,24 @@ def read_training() -> Json:
     return {"runs": [run_to_json(run) for run in selectors.list_active_runs()]}
 
 
+def read_run(run_id: str) -> Json | None:
+    """The snapshot of topic `run:ID`; None when there is no such training."""
+    run = Run.objects.select_related("lease").filter(id=run_id).first()
+    return None if run is None else {"run": run_to_json(run)}
+
+
+def register_topics() -> None:
+    """Called once, when the app is ready."""
+    merge = merge_by(lambda delta: delta["run"]["id"], _join)
+    register_snapshot("training", read_training, merge=merge)
+    register_snapshot("pool_best", read_pool_best, is_whole=True)
+    register_family("run", read_run, merge=merge)
+
+
+def _join(earlier: Json, later: Json) -> Json:
+    return {"run": later["run"], "points": earlier["points"] + later["points"]}
+
+
 def announce_runs(ids: Sequence[str], points: Mapping[str, Sequence[Point]] | None = None) -> None:
     """Publish the new state of these runs, with new points of their curves, once all is committed."""
     if ids:
@@ -60,7 +78,9 @@ def _publish_runs(ids: Sequence[str], points: Mapping[str, Sequence[Point]]) -> 
     with transaction.atomic():
         for run in reversed(runs[:MAX_ANNOUNCED]):
             news = [list(point) for point in points.get(run.id, ())]
-            publish("training", {"run": run_to_json(run, with_curve=False), "points": news})
+            delta = {"run": run_to_json(run, with_curve=False), "points": news}
+            publish("training", delta)
+            publish(f"run:{run.id}", delta)
 
 
 def read_pool_best() -> Json:

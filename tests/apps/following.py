@@ -10,7 +10,7 @@ from asgiref.testing import ApplicationCommunicator
 from channels.layers import channel_layers, get_channel_layer
 from django.db import connections
 
-from apps.common.consumers import LiveConsumer
+from apps.common.consumers import serve_live
 
 
 class Follower:
@@ -18,7 +18,7 @@ class Follower:
 
     def __init__(self) -> None:
         scope = {"type": "websocket", "path": "/ws/live/", "headers": [], "subprotocols": []}
-        self._socket = ApplicationCommunicator(LiveConsumer.as_asgi(), scope)
+        self._socket = ApplicationCommunicator(serve_live, scope)
 
     async def open(self) -> None:
         """Connect, and be let in."""

@@ -1,25 +1,21 @@
 """Live topics: snapshots, numbered deltas, and what a client may send."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.db import transaction as database
+from django.utils import timezone
 
-from apps.common import consumers, live
-from apps.common.live import publish, read_snapshot, register_family, register_snapshot
-from apps.common.models import LiveTopic
+from apps.common import consumers, live, outbox
+from apps.common.live import publish, read_news, read_snapshot
+from apps.common.models import LiveMessage, LiveTopic
 from tests.apps.following import following
 
-
-@pytest.fixture(autouse=True)
-def topics(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One topic that counts and one family."""
-    monkeypatch.setattr(live, "_snapshots", {})
-    monkeypatch.setattr(live, "_families", {})
-    register_snapshot("numbers", lambda: {"all": [1, 2]})
-    register_family("run", lambda name: {"name": name} if name == "known" else None)
+pytestmark = pytest.mark.usefixtures("topics")
 
 
 @pytest.mark.django_db
@@ -55,6 +51,42 @@ def test_a_message_that_is_rolled_back_is_neither_counted_nor_sent(monkeypatch: 
     assert sent == [1]
 
 
+@pytest.mark.django_db
+def test_the_last_deltas_of_a_topic_are_kept_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "KEPT", 3)
+    for number in range(5):
+        publish("numbers", {"more": number})
+    news = read_news({"numbers": 0, "state": 0})
+    assert list(news) == ["numbers"]
+    assert (news["numbers"].sequence, LiveMessage.objects.count()) == (5, 3)
+    assert news["numbers"].deltas == [(3, '{"more": 2}'), (4, '{"more": 3}'), (5, '{"more": 4}')]
+    assert read_news({"numbers": 4})["numbers"].deltas == [(5, '{"more": 4}')]
+    assert read_news({"numbers": 5}) == {}
+
+
+@pytest.mark.django_db
+def test_a_topic_of_a_family_is_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_swept", -1e9)
+    publish("numbers", {})
+    publish("run:known", {})
+    LiveTopic.objects.update(sent_at=timezone.now() - timedelta(hours=2))
+    monkeypatch.setattr(live, "_swept", -1e9)
+    publish("run:other", {})
+    assert set(LiveTopic.objects.values_list("topic", flat=True)) == {"numbers", "run:other"}
+    assert LiveMessage.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_publishing_does_not_wait_for_a_broker_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(*arguments: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(live, "SEND_SECONDS", 0.01)
+    monkeypatch.setattr(type(get_channel_layer()), "group_send", hang)
+    publish("numbers", {"more": 1})
+    assert read_news({"numbers": 0})["numbers"].sequence == 1
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_a_subscriber_gets_the_snapshot_and_then_every_delta_in_order() -> None:
     async with following() as follower:
@@ -62,32 +94,8 @@ async def test_a_subscriber_gets_the_snapshot_and_then_every_delta_in_order() ->
         assert first == {"topic": "numbers", "sequence": 0, "snapshot": {"all": [1, 2]}}
         for number in (1, 2, 3):
             await sync_to_async(publish)("numbers", {"more": number})
-        for number in (1, 2, 3):
             message = await follower.receive()
             assert message == {"topic": "numbers", "sequence": number, "delta": {"more": number}}
-
-
-@pytest.mark.django_db(transaction=True)
-async def test_a_delta_that_the_snapshot_already_holds_is_not_sent_again() -> None:
-    async with following() as follower:
-        await sync_to_async(publish)("numbers", {"more": 1})
-        assert (await follower.ask({"subscribe": ["numbers"]}))["sequence"] == 1
-        await get_channel_layer().group_send(
-            live.group_name("numbers"), {"type": "live.delta", "topic": "numbers", "sequence": 1, "delta": {}}
-        )
-        await sync_to_async(publish)("numbers", {"more": 2})
-        assert (await follower.receive())["sequence"] == 2
-
-
-@pytest.mark.django_db(transaction=True)
-async def test_a_client_that_saw_a_gap_asks_again_and_gets_a_new_snapshot() -> None:
-    async with following() as follower:
-        await follower.ask({"subscribe": ["numbers"]})
-        await sync_to_async(LiveTopic.objects.update_or_create)(topic="numbers", defaults={"sequence": 6})
-        await sync_to_async(publish)("numbers", {})
-        assert (await follower.receive())["sequence"] == 7
-        again = await follower.ask({"subscribe": ["numbers"]})
-        assert (again["sequence"], again["snapshot"]) == (7, {"all": [1, 2]})
 
 
 @pytest.mark.django_db(transaction=True)
@@ -131,6 +139,6 @@ async def test_nobody_follows_more_topics_than_the_limit(monkeypatch: pytest.Mon
 
 @pytest.mark.django_db(transaction=True)
 async def test_it_says_the_time_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumers, "PING_SECONDS", 0.01)
+    monkeypatch.setattr(outbox, "PING_SECONDS", 0.01)
     async with following() as follower:
         assert (await follower.receive()).keys() == {"time"}
