@@ -2,7 +2,9 @@
 configured.
 """
 
+import ipaddress
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,28 @@ def read_list(name: str, default: list[str]) -> list[str]:
     """The variable as words separated by commas."""
     text = env.str(name, default="")
     return [word.strip() for word in text.split(",") if word.strip()] or default
+
+
+def read_rate(name: str, default: str) -> tuple[float, int] | None:
+    """The variable as RATE/BURST, requests a second and at once; None for ``off``."""
+    text = env.str(name, default=default).strip().lower()
+    if text == "off":
+        return None
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)/(\d{1,6})", text)
+    if match is None or float(match[1]) <= 0 or int(match[2]) < 1:
+        raise ImproperlyConfigured(f"{name} is {text!r}; use RATE/BURST such as {default}, or off.")
+    return float(match[1]), int(match[2])
+
+
+def read_networks(name: str, default: list[str]) -> list[str]:
+    """The variable as addresses or networks of addresses, separated by commas; ``none`` for none."""
+    texts = read_list(name, default)
+    if texts == ["none"]:
+        return []
+    try:
+        return [str(ipaddress.ip_network(text)) for text in texts]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}. Use addresses such as 10.0.0.0/8,::1.") from error
 
 
 def read_database(name: str, *, pooled: bool) -> dict[str, Any]:

@@ -54,6 +54,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "apps.common.middleware.security_headers",
     "apps.common.http.allow_other_sites",
+    "apps.common.rate_limits.limit_rates",
+    "apps.common.http.keep_conventions",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -138,6 +140,13 @@ if CSRF_COOKIE_SECURE:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 30 * 24 * 3600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20  # bodies that are read as a whole; models and data sets are streamed
+
+# --- Rate limits of the API (apps/common/rate_limits.py) --------------------------------------------
+
+# Requests a second and at once, of one address; what runs on this machine is not limited.
+COINAI_RATE_READ = environment.read_rate("COINAI_RATE_READ", "50/200")
+COINAI_RATE_WORK = environment.read_rate("COINAI_RATE_WORK", "5/20")
+COINAI_RATE_EXEMPT = environment.read_networks("COINAI_RATE_EXEMPT", ["127.0.0.0/8", "::1/128"])
 
 # --- Logging --------------------------------------------------------------------------------------
 

@@ -112,6 +112,39 @@ class DatabaseAway(ProtocolError):
         return "The database does not answer at the moment; try again in a few seconds."
 
 
+@dataclass(eq=False)
+class MethodNotAllowed(ProtocolError):
+    """A method that an address does not know."""
+
+    code = 1118
+    name = "method_not_allowed"
+    status = 405
+    method: str
+    allowed: str
+
+    @property
+    def detail(self) -> str:
+        return f"{self.method} is not possible here; use {self.allowed}."
+
+
+@dataclass(eq=False)
+class RateLimited(ProtocolError):
+    """More requests than one address may send."""
+
+    code = 1119
+    name = "rate_limited"
+    status = 429
+    rate: float
+    retry_after: int
+
+    @property
+    def detail(self) -> str:
+        return (
+            f"More than {self.rate:g} requests a second for some time; "
+            f"go on in {self.retry_after} s, or ask less often."
+        )
+
+
 # Errors that are not the sender's fault, or not simply a bad request, by their code.
 STATUSES: dict[int, int] = {421: 404, 1110: 404, 1112: 416, 1114: 503, 1115: 500, 1116: 403, 1117: 503}
 

@@ -9,7 +9,14 @@ from typing import Any, Protocol, TypeVar
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from apps.common.errors import BadRange
+from apps.common.errors import (
+    PROBLEM_TYPE,
+    BadRange,
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    problem_response,
+)
 from protocol.encoding import encode
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -108,6 +115,53 @@ def tagged(response: Response, tag: str, immutable: bool) -> Response:
     response["ETag"] = tag
     response["Cache-Control"] = FOREVER if immutable else REVALIDATE
     return response
+
+
+def keep_conventions(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: what holds for every answer of the API, whoever made it.
+
+    HEAD is answered wherever GET is; errors are problem documents; what may be read has an ETag.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if not request.path.startswith("/api/"):
+            return response
+        if request.method == "HEAD" and response.status_code == 405 and "GET" in response["Allow"]:
+            request.method = "GET"  # the server sends no body to a HEAD request
+            response = get_response(request)
+            request.method = "HEAD"
+        if response.status_code >= 400 and response.headers.get("Content-Type") != PROBLEM_TYPE:
+            return _explain(request, response)
+        is_read = request.method in ("GET", "HEAD") and response.status_code == 200
+        if is_read and not response.has_header("ETag"):
+            return _tag_content(request, response)
+        return response
+
+    return middleware
+
+
+def _explain(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    if response.status_code != 405:
+        return problem_response(
+            NotFound("thing of this address") if response.status_code == 404 else BadRequest()
+        )
+    methods = {method.strip() for method in response["Allow"].split(",")}
+    allowed = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+    explained = problem_response(MethodNotAllowed(str(request.method), allowed))
+    explained["Allow"] = allowed
+    return explained
+
+
+def _tag_content(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    if response.streaming:
+        return response
+    tag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
+    if is_fresh(request, tag):
+        response = HttpResponse(status=304)
+    return tagged(response, tag, immutable=False)
 
 
 def allow_other_sites(

@@ -12,7 +12,7 @@ from protocol.crypto import digest
 from protocol.encoding import decode, encode
 from protocol.merkle import is_included
 from tests.apps.chain.miner import Miner
-from tests.protocol.cast import ALICE, BOB, CHARLIE, DAVE, transfer
+from tests.protocol.cast import ALICE, BOB, DAVE, transfer
 
 pytestmark = pytest.mark.django_db
 
@@ -167,25 +167,6 @@ def test_a_bad_transaction_is_answered_with_its_code(client: Client, genesis: Bl
         assert (answer.status_code, answer.json()["code"]) == (400, code)
         assert answer["Content-Type"] == "application/problem+json"
         assert answer.json().keys() == {"type", "title", "status", "detail", "code"}
-
-
-def test_an_address_shows_its_coins_and_its_history_in_pages(client: Client, miner: Miner) -> None:
-    for number in range(3):
-        miner.extend(signed=[transfer(ALICE, (DAVE, 5), sequence=number)])
-    assert get(client, f"/addresses/{DAVE.address}") == {
-        "address": DAVE.address,
-        "balance": 15,
-        "locked": 0,
-        "sequence": 0,
-        "mined": 0,
-    }
-    page = get(client, f"/addresses/{DAVE.address}/transactions?limit=2")
-    assert [(row["height"], row["amount"]) for row in page["items"]] == [(3, 5), (2, 5)]
-    rest = json.loads(client.get(page["next"]).content)
-    assert [row["height"] for row in rest["items"]] == [1]
-    assert rest["next"] is None
-    assert get(client, f"/addresses/{CHARLIE.address}")["balance"] == 10**14
-    assert get(client, "/addresses/cai1nothing", 400)["code"] == 203
 
 
 def test_unknown_and_malformed_names_are_answered_as_problems(client: Client, genesis: Block) -> None:

@@ -16,7 +16,9 @@ from coinai_web.environment import (
     read_database,
     read_flag,
     read_list,
+    read_networks,
     read_number,
+    read_rate,
     read_secret_key,
     read_text,
 )
@@ -58,6 +60,24 @@ def test_a_wrong_value_is_refused_by_name(put: Put, value: str, read: Callable[[
     put(value)
     with pytest.raises(ImproperlyConfigured, match=NAME):
         read()
+
+
+def test_rates_and_networks_are_read_or_refused(put: Put) -> None:
+    put("50/200")
+    assert read_rate(NAME, "1/1") == (50.0, 200)
+    put(" Off ")
+    assert read_rate(NAME, "1/1") is None
+    put("10.1.0.0/16, ::1")
+    assert read_networks(NAME, []) == ["10.1.0.0/16", "::1/128"]
+    put("none")
+    assert read_networks(NAME, ["127.0.0.1"]) == []
+    for value in ("50", "0/5", "5/0", "a/b", "-1/5"):
+        put(value)
+        with pytest.raises(ImproperlyConfigured, match=NAME):
+            read_rate(NAME, "1/1")
+    put("10.0.0.1/8")
+    with pytest.raises(ImproperlyConfigured, match=NAME):
+        read_networks(NAME, [])
 
 
 def test_good_values_are_read(put: Put) -> None:
