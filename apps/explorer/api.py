@@ -3,6 +3,7 @@
 from apps.explorer.histories import (
     AddressView,
     HistoryRow,
+    get_active,
     get_address,
     get_content,
     list_contents,
@@ -30,6 +31,7 @@ __all__ = [
     "Point",
     "Series",
     "Wanted",
+    "get_active",
     "get_address",
     "get_content",
     "get_model",

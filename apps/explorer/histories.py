@@ -105,3 +105,9 @@ def get_content(subject: str, name: str) -> ContentSummary:
     if row is None:
         raise NotFound(f"{subject} of this id in the chain")
     return row
+
+
+def get_active(subject: str) -> str:
+    """The id of the problem or grammar that the ledger says is in force now; empty before genesis."""
+    entry = chain.get_entry(f"active/{subject}")
+    return "" if entry is None else str(entry["content"])

@@ -6,7 +6,6 @@ from typing import Annotated
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 
-from apps.chain import api as chain
 from apps.common.http import json_response
 from apps.common.pagination import DEFAULT_LIMIT, MAX_LIMIT, build_page
 from apps.explorer import api, schemas, serializers
@@ -36,7 +35,7 @@ def problems(request: HttpRequest, before: ContentKey = None, limit: Limit = DEF
 def problem_detail(request: HttpRequest, problem: ContentId) -> HttpResponse:
     """A problem: its manifest, how long it was mined for, its best model."""
     row = api.get_content("problem", problem)
-    return json_response(request, serializers.problem_json(row, _get_active("problem")))
+    return json_response(request, serializers.problem_json(row, api.get_active("problem")))
 
 
 @router.get("/grammars", response={200: schemas.GrammarPage})
@@ -49,7 +48,7 @@ def grammars(request: HttpRequest, before: ContentKey = None, limit: Limit = DEF
 def grammar_detail(request: HttpRequest, grammar: ContentId) -> HttpResponse:
     """A grammar: its text, how long it was in force."""
     row = api.get_content("grammar", grammar)
-    return json_response(request, serializers.grammar_detail(row, _get_active("grammar")))
+    return json_response(request, serializers.grammar_detail(row, api.get_active("grammar")))
 
 
 @router.get("/addresses/{address}", response={200: schemas.AddressOut})
@@ -110,7 +109,7 @@ def _list_contents(request: HttpRequest, subject: str, before: str | None, limit
     if before is not None:
         height, _, name = before.partition(".")
         key = (int(height), name)
-    active = _get_active(subject)
+    active = api.get_active(subject)
 
     def to_json(row: ContentSummary) -> serializers.Json:
         if subject == "problem":
@@ -125,9 +124,3 @@ def _list_contents(request: HttpRequest, subject: str, before: str | None, limit
         key=lambda row: f"{row.last_height}.{row.id}",
     )
     return json_response(request, page)
-
-
-def _get_active(subject: str) -> str:
-    """The id of the problem or grammar that the ledger says is mined for now."""
-    entry = chain.get_entry(f"active/{subject}")
-    return "" if entry is None else str(entry["content"])
