@@ -10,7 +10,13 @@ from protocol.params import DEVNET, MAIN, TESTING
 from protocol.validation import CHECKS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
-SITE_ERRORS = ("apps.common.errors", "apps.chain.errors", "apps.pool.errors")
+SITE_ERRORS = (
+    "apps.common.errors",
+    "apps.common.object_store",
+    "apps.chain.errors",
+    "apps.pool.errors",
+    "apps.explorer.errors",
+)
 
 
 def render_checks() -> Iterable[str]:
