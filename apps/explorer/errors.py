@@ -58,7 +58,10 @@ class WrongValues(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The field `values` must be {self.count} whole numbers from 0 to 255, in the order channel, row, column."
+        return (
+            f"The field `values` must be {self.count} whole numbers from 0 to 255, in the order channel, row, "
+            "column."
+        )
 
 
 @dataclass(eq=False)
