@@ -59,8 +59,8 @@ class WrongValues(ProtocolError):
     @property
     def detail(self) -> str:
         return (
-            f"The field `values` must be {self.count} whole numbers from 0 to 255, in the order channel, row, "
-            "column."
+            f"The field `values` must be {self.count} whole numbers from 0 to 255, in the order channel, "
+            "row, column."
         )
 
 
