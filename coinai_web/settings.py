@@ -16,7 +16,7 @@ COINAI_NETWORK = environment.read_choice("COINAI_NETWORK", "devnet", ("main", "d
 COINAI_HOME = Path(environment.read_text("COINAI_HOME", str(BASE_DIR / "var"))).expanduser().resolve()
 COINAI_PORT = environment.read_number("COINAI_PORT", 8000, least=1, most=65535)
 COINAI_SITE_URL = environment.read_text("COINAI_SITE_URL", f"http://127.0.0.1:{COINAI_PORT}").rstrip("/")
-COINAI_SCORE_TIMEOUT = environment.read_number("COINAI_SCORE_TIMEOUT", 60, least=1, most=3600)
+COINAI_SCORE_TIMEOUT = environment.read_number("COINAI_SCORE_TIMEOUT", 15, least=1, most=3600)
 COINAI_GENESIS = COINAI_HOME / "genesis.json"
 
 # --- Django ---------------------------------------------------------------------------------------
