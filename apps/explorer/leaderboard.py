@@ -16,16 +16,22 @@ MOST_PARAMETERS = 2**53
 # One short search in each class of sizes, then the best of all: an order by error alone would be read from
 # its good end, where the small networks are not.
 BY_CLASS = """
-SELECT found.* FROM unnest(%s::smallint[]) AS class CROSS JOIN LATERAL (
-    SELECT * FROM explorer_modelrecord
-    WHERE problem = %s AND size_class = class AND parameters BETWEEN %s AND %s {layers} {after}
-    ORDER BY error, height LIMIT %s
-) AS found ORDER BY error, height LIMIT %s
+SELECT record.* FROM (
+    SELECT found.height FROM unnest(%s::smallint[]) AS class CROSS JOIN LATERAL (
+        SELECT error, height FROM explorer_modelrecord
+        WHERE problem = %s AND size_class = class AND parameters BETWEEN %s AND %s {layers} {after}
+        ORDER BY error, height LIMIT %s
+    ) AS found ORDER BY error, height LIMIT %s
+) AS best JOIN explorer_modelrecord AS record ON record.height = best.height
+ORDER BY record.error, record.height
 """
 IN_ORDER = """
-SELECT * FROM explorer_modelrecord
-WHERE problem = %s {miner} {layers} {size} {after}
-ORDER BY error, height LIMIT %s
+SELECT record.* FROM (
+    SELECT height FROM explorer_modelrecord
+    WHERE problem = %s {miner} {layers} {size} {after}
+    ORDER BY error, height LIMIT %s
+) AS best JOIN explorer_modelrecord AS record ON record.height = best.height
+ORDER BY record.error, record.height
 """
 
 

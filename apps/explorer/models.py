@@ -99,14 +99,22 @@ class ModelRecord(models.Model):
             models.Index(fields=["grammar", "-height"], name="explorer_model_grammar"),
             models.Index(fields=["problem", "error", "height"], name="explorer_model_best"),
             # Small networks are worse than large ones: an order by error alone would be searched to its end.
+            # What is included is looked at without reading the rows.
             models.Index(
-                fields=["problem", "size_class", "error", "height"], name="explorer_model_best_of_size"
+                fields=["problem", "size_class", "error", "height"],
+                include=["parameters"],
+                name="explorer_model_best_of_size",
             ),
             models.Index(
                 fields=["problem", "layers", "size_class", "error", "height"],
+                include=["parameters"],
                 name="explorer_model_best_of_layers",
             ),
-            models.Index(fields=["miner", "problem", "error", "height"], name="explorer_model_best_of_miner"),
+            models.Index(
+                fields=["miner", "problem", "error", "height"],
+                include=["layers", "parameters"],
+                name="explorer_model_best_of_miner",
+            ),
         ]
 
     def __str__(self) -> str:
