@@ -17,6 +17,7 @@ from apps.chain.scoring import score_model
 from apps.chain.selectors import (
     AddressView,
     count_mempool,
+    get_accounts,
     get_address,
     get_block,
     get_block_at,
@@ -73,6 +74,7 @@ __all__ = [
     "candidate_to_json",
     "count_mempool",
     "derive_nonce",
+    "get_accounts",
     "get_address",
     "get_architecture",
     "get_block",

@@ -1,7 +1,7 @@
 """Reads of the chain: network, blocks, transactions, addresses."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,6 +204,13 @@ def list_address_transactions(
 def get_entry(key: str) -> dict[str, Any] | None:
     """One ledger entry of the best chain, or None."""
     return LedgerEntry.objects.filter(key=key).values_list("value", flat=True).first()
+
+
+def get_accounts(addresses: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The accounts of these addresses in the ledger of the best chain; those that have none are left out."""
+    keys = [f"account/{address}" for address in addresses]
+    rows = LedgerEntry.objects.filter(key__in=keys).values_list("key", "value")
+    return {key.removeprefix("account/"): value for key, value in rows}
 
 
 def get_supply() -> tuple[int, int]:

@@ -1,6 +1,5 @@
 """What the pages show, put together from what the other apps tell."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,11 +143,3 @@ def list_contest_runs(block: chain.Block) -> list[Json]:
         kept = {name: run[name] for name in ("id", "nonce", "text", "state", "started", "error")}
         shown.append(kept | {"curve": curve, "won": run["block"] == block.hash})
     return shown
-
-
-def list_fields(value: Json) -> list[tuple[str, str]]:
-    """The fields of an object as text, nested ones as indented JSON."""
-    return [
-        (name, json.dumps(field, indent=2) if isinstance(field, dict | list) else str(field))
-        for name, field in value.items()
-    ]

@@ -14,12 +14,11 @@ from apps.common.http import bytes_response
 from apps.explorer import selectors
 from apps.explorer.access import explains_errors, find_block
 from apps.explorer.examples import has_pictures, plan_sheet, render_examples
+from apps.explorer.forks import get_fork
 from apps.pool import api as pool
 from protocol.architecture import layers_to_json, parse_architecture
-from protocol.crypto import parse_address
 
 PAGE_BLOCKS = 25
-PAGE_HISTORY = 25
 MOST_LAYER_TEXT = 4000
 
 
@@ -96,42 +95,10 @@ def block_detail(request: HttpRequest, name: str) -> HttpResponse:
         "contest_seconds": block.timestamp - parent.timestamp if parent else 0,
         "contest": selectors.get_contest(block, parent, runs) if parent else None,
         "transactions": chain.list_transactions(block.hash),
+        "fork": get_fork(block),
+        "surplus": block.quality - block.threshold,
     }
     return render(request, "explorer/block_detail.html", context)
-
-
-@require_safe
-@explains_errors
-def transaction_detail(request: HttpRequest, txid: str) -> HttpResponse:
-    """One transaction: what it does, where it stands."""
-    row = chain.get_transaction(txid)
-    json = chain.transaction_json(row)
-    outputs = json["transaction"]["body"].get("outputs", [])
-    context = {
-        "row": row,
-        "json": json,
-        "outputs": outputs,
-        "signed": selectors.list_fields(json["transaction"]),
-        "first_seen": int(json["first_seen"]),
-    }
-    return render(request, "explorer/transaction_detail.html", context)
-
-
-@require_safe
-@explains_errors
-def address_detail(request: HttpRequest, address: str) -> HttpResponse:
-    """One address: what it has, what it mined, its history."""
-    parse_address(address)
-    before = _read_position(request)
-    history = chain.list_address_transactions(address, before=before, limit=PAGE_HISTORY + 1)
-    last = history[PAGE_HISTORY - 1] if len(history) > PAGE_HISTORY else None
-    context = {
-        "view": chain.get_address(address),
-        "history": history[:PAGE_HISTORY],
-        "older": f"{last.height}-{last.position}" if last else None,
-        "blocks": [chain.block_summary(block) for block in chain.list_blocks_of(address, limit=8)],
-    }
-    return render(request, "explorer/address_detail.html", context)
 
 
 @require_safe
@@ -189,13 +156,3 @@ def _read_shape(request: HttpRequest) -> tuple[int, int, int]:
         raise BadParameter("shape", "channels,height,width")
     channels, height, width = map(int, parts)
     return channels, height, width
-
-
-def _read_position(request: HttpRequest) -> tuple[int, int] | None:
-    text = request.GET.get("before", "")
-    if text == "":
-        return None
-    parts = text.split("-")
-    if len(parts) != 2 or not all(part.isascii() and part.isdecimal() and len(part) < 16 for part in parts):
-        raise BadParameter("before", "height-position")
-    return int(parts[0]), int(parts[1])

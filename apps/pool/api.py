@@ -6,7 +6,12 @@ from apps.chain import api as chain
 from apps.pool import live, selectors
 from protocol.crypto import address
 
-__all__ = ["get_winning_run", "list_active_runs", "list_runs_for_block", "pool_summary"]
+__all__ = ["get_effort", "get_winning_run", "list_active_runs", "list_runs_for_block", "pool_summary"]
+
+
+def get_effort(seconds: int = 3600) -> dict[str, int | float]:
+    """What the pool's workers report of the last ``seconds``."""
+    return selectors.get_effort(seconds)
 
 
 def list_active_runs() -> list[dict[str, Any]]:

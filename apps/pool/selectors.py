@@ -26,6 +26,7 @@ from apps.pool.models import (
     Publication,
     PublicationState,
     Run,
+    RunState,
     Submission,
     SubmissionState,
     Template,
@@ -159,6 +160,29 @@ def pool_numbers() -> dict[str, int | float]:
         "models_verified": Submission.objects.filter(state=SubmissionState.VERIFIED).count(),
         "models_refused": Submission.objects.filter(state=SubmissionState.REFUSED).count(),
         "blocks_found": Publication.objects.filter(connected=True).count(),
+    }
+
+
+def get_effort(seconds: int) -> dict[str, int | float]:
+    """What workers report of the last ``seconds``: trainings begun, how they ended, and the processor time,
+    nonces and workers of all leases heard of in that time.
+    """
+    since = timezone.now() - timedelta(seconds=seconds)
+    leases = Lease.objects.filter(heartbeat_at__gte=since).aggregate(
+        cpu=Sum("cpu_seconds"), tried=Sum("tried"), workers=Count("worker", distinct=True)
+    )
+    runs = Run.objects.filter(updated_at__gte=since).aggregate(
+        begun=Count("id", filter=Q(started_at__gte=since)),
+        handed_in=Count("id", filter=Q(state__in=[RunState.SUBMITTED, RunState.FINISHED])),
+        cancelled=Count("id", filter=Q(state__in=[RunState.CANCELLED, RunState.ABANDONED])),
+    )
+    return {
+        "trainings": runs["begun"],
+        "handed_in": runs["handed_in"],
+        "cancelled": runs["cancelled"],
+        "cpu_seconds": round(leases["cpu"] or 0.0, 1),
+        "nonces_tried": leases["tried"] or 0,
+        "workers": leases["workers"],
     }
 
 

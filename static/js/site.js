@@ -68,6 +68,8 @@ function watchTip() {
 }
 
 nameTheme();
+// On a phone the pages are a row that scrolls: begin where this page is.
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 document.querySelector(".theme-switch").addEventListener("click", switchTheme);
 document.addEventListener("click", (event) => {
   const button = event.target.closest(".copy");

@@ -21,6 +21,7 @@ register.filter("bytes", formats.format_bytes)
 register.filter("duration", formats.format_duration)
 register.filter("clock", formats.format_clock)
 register.filter("shorten", formats.shorten)
+register.filter("coins_text", formats.format_coins)
 register.filter("describe_layer", describe_layer)
 
 ICONS = "vendor/tabler-icons-3.51.0/sprite.svg"
@@ -53,8 +54,17 @@ def coin_cell(amount: int) -> SafeString:
 
 
 @register.simple_tag
-def since(unix: int) -> SafeString:
+def change_cell(amount: int) -> SafeString:
+    """A gain or a loss in a column, its sign in front."""
+    sign = "+" if amount > 0 else "\u2212" if amount < 0 else ""
+    kept, zeros = formats.split_coins(abs(amount))
+    return format_html('<span class="num">{}{}<span class="zeros">{}</span></span>', sign, kept, zeros)
+
+
+@register.simple_tag
+def since(unix: float) -> SafeString:
     """A moment as time ago, kept right by script, with the exact time in its title."""
+    unix = int(unix)
     exact = formats.format_exact_time(unix)
     return format_html(
         '<time datetime="{}" data-unix="{}" title="{}">{}</time>',

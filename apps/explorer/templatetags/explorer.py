@@ -9,8 +9,17 @@ from django.urls import reverse
 
 from apps.chain.api import get_tip
 from apps.common.errors import NotReady
+from apps.explorer.helping import Help, help_with
 
 register = template.Library()
+
+PAGES = (
+    ("Live", "home"),
+    ("Blocks", "block_list"),
+    ("Mempool", "mempool"),
+    ("Network", "network"),
+)
+"""Names and views of the main pages, in the order of the navigation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,12 @@ class SiteState:
     pages: tuple[Page, ...]
 
 
+@register.simple_tag(takes_context=True)
+def page_help(context: template.Context) -> Help:
+    """Help for somebody whose address leads nowhere."""
+    return help_with(context["request"].path)
+
+
 @register.simple_tag
 def site_state() -> SiteState:
     """What header and footer show. Pages about a broken database are drawn too, so reading may fail."""
@@ -37,5 +52,5 @@ def site_state() -> SiteState:
         height = get_tip().height
     except (NotReady, DatabaseError):
         height = None
-    pages = (Page("Live", reverse("explorer:home")), Page("Blocks", reverse("explorer:block_list")))
+    pages = tuple(Page(name, reverse(f"explorer:{view}")) for name, view in PAGES)
     return SiteState(settings.COINAI_NETWORK, height, pages)

@@ -41,20 +41,29 @@ export function merkleRoot(leaves) {
 /** Whether `leaf` is number `index` of `count` leaves under `root`, shown by the siblings from the leaf upwards. */
 export function isIncluded(root, leaf, index, count, path) {
   if (index < 0 || index >= count) return false;
-  let hash = sha3_256(concat(LEAF, leaf));
+  const { leaf: first, steps, isWhole } = climb(leaf, index, count, path);
+  return isWhole && areEqual(steps.at(-1)?.hash ?? first, root);
+}
+
+/**
+ * The way from a leaf up: its hash, then for each sibling on which side it stands and the hash of both. `isWhole` says
+ * that the path has as many siblings as the tree has levels above that leaf; the last hash is then the root.
+ */
+export function climb(leaf, index, count, path) {
+  const first = sha3_256(concat(LEAF, leaf));
+  const steps = [];
+  let hash = first;
   let last = count - 1;
   for (const sibling of path) {
-    if (last === 0) return false;
-    if (index % 2 === 1 || index === last) {
-      hash = join(sibling, hash);
-      // A node at the right edge without a sibling rises unchanged.
-      while (index % 2 === 0 && index !== 0) [index, last] = [index / 2, Math.floor(last / 2)];
-    } else {
-      hash = join(hash, sibling);
-    }
+    if (last === 0) return { leaf: first, steps, isWhole: false };
+    const isLeft = index % 2 === 1 || index === last;
+    hash = isLeft ? join(sibling, hash) : join(hash, sibling);
+    steps.push({ sibling, isLeft, hash });
+    // A node at the right edge without a sibling rises unchanged.
+    while (isLeft && index % 2 === 0 && index !== 0) [index, last] = [index / 2, Math.floor(last / 2)];
     [index, last] = [Math.floor(index / 2), Math.floor(last / 2)];
   }
-  return last === 0 && areEqual(hash, root);
+  return { leaf: first, steps, isWhole: last === 0 };
 }
 
 /** The object id of a file as hex; `tell(share)` hears now and then how far it is, 0 to 1. */
