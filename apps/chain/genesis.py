@@ -80,6 +80,12 @@ def make_genesis(*, now: int | None = None) -> Genesis:
     )
 
 
+def write_genesis(document: bytes) -> None:
+    """Put another genesis document in the place of the one that is there, before `init_chain` reads it."""
+    settings.COINAI_GENESIS.unlink(missing_ok=True)
+    _write_once(settings.COINAI_GENESIS, document)
+
+
 def _store_objects() -> None:
     object_store.put(shipped_grammar(GRAMMAR))
     folder, manifest_name = GENESIS_PROBLEMS[settings.COINAI_NETWORK]
