@@ -14,7 +14,7 @@ from benchmarks.networks import (
 )
 from protocol.evaluation import FastNetwork
 from protocol.params import DEVNET
-from workers.scoring import BATCH, compute_logits
+from workers.scoring import choose_batch, compute_logits
 
 NETWORKS, ROUNDS = 8, 5
 
@@ -31,7 +31,7 @@ def run(quick: bool) -> None:
         fast = FastNetwork(model)
         turns = interleave(
             [
-                partial(folded.predict, task.examples.validation_x, BATCH),
+                partial(folded.predict, task.examples.validation_x, choose_batch(architecture)),
                 partial(compute_logits, model, pixels),
                 partial(fast.compute_logits, pixels),
             ],

@@ -16,7 +16,7 @@ from protocol.model_file import Model, read_model, wiring_mask, write_model
 from protocol.params import ChainParams
 from protocol.problem import Problem, parse_problem
 from workers.data_set import DataSet, read_data_set
-from workers.network import Network, WeightedLayer, pad_even
+from workers.network import Network, WeightedLayer, pad_even, to_channels_last
 from workers.quantize import fold_norm, quantize
 from workers.trainer import make_resident
 from workers.training import Examples, TrainingPlan, train
@@ -85,7 +85,7 @@ class FoldedNetwork:
                 weight = torch.from_numpy(folded.astype(np.float32))
                 bias = torch.from_numpy(offset.astype(np.float32))
                 if weight.dim() == 4:
-                    weight = weight.contiguous(memory_format=torch.channels_last)
+                    weight = to_channels_last(weight)
             self.layers.append((layer, weight, bias))
 
     def predict(self, x: Tensor, batch: int) -> None:

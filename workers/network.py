@@ -41,7 +41,7 @@ class Weights(nn.Module):
         fan_in = max(1.0, mask.sum().item() / mask.shape[0])  # the connections that exist, not all that could
         weight = torch.randn(mask.shape, generator=generator) * math.sqrt(2.0 / fan_in)
         self.register_buffer("mask", mask.to(torch.float32))
-        self.weight = nn.Parameter(_channels_last(weight * mask))
+        self.weight = nn.Parameter(to_channels_last(weight * mask))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.weight.dim() == 2:
@@ -157,7 +157,7 @@ def prepare_inputs(x: Tensor, device: torch.device) -> Tensor:
     Channels-last is what makes training on a CPU fast here: normalization, pooling and gradients of a
     convolution take a third of the time.
     """
-    return _channels_last((x.to(device) >> 1).to(torch.float32) / 128.0)
+    return to_channels_last((x.to(device) >> 1).to(torch.float32) / 128.0)
 
 
 def _build_layer(layer: Layer, masks: Sequence[Tensor], generator: torch.Generator) -> nn.Module:
@@ -166,5 +166,14 @@ def _build_layer(layer: Layer, masks: Sequence[Tensor], generator: torch.Generat
     return WeightedLayer(layer, masks, generator) if masks else PlainLayer(layer)
 
 
-def _channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
+def to_channels_last(x: Tensor) -> Tensor:
+    """A 4-dimensional tensor with its channels innermost in memory; others as they are.
+
+    Torch's own conversion leaves a single channel's strides as they were, and convolutions then fall back to
+    the slower layout for everything that follows.
+    """
+    if x.dim() != 4:
+        return x
+    examples, channels, height, width = x.shape
+    flat = x.permute(0, 2, 3, 1).reshape(-1)
+    return flat.view(examples, height, width, channels).permute(0, 3, 1, 2)

@@ -15,7 +15,6 @@ from protocol.model_file import (
     MAX_SHIFT,
     MAX_SKIP,
     MIN_SHIFT,
-    SUM_LIMIT,
     ModelTensors,
     compute_sum_bounds,
 )
@@ -25,6 +24,9 @@ CALIBRATION_EXAMPLES = 500
 INPUT_EXPONENT = 7  # (pixel >> 1) / 128
 OUTPUT_EXPONENT = 7  # of tanh and sigmoid: the tables hold 128 times the value
 TABLE_EXPONENTS = {"tanh": 7, "sigmoid": 6}  # steps of the tables' argument: 2^-7, 2^-6
+# Below this every sum is exact in float32, so that everybody verifies at full speed. It costs the weights of
+# layers with some thousand inputs a bit, and no measurable error.
+EXACT_SUM = 2**24
 # A finer scale than this shift gives has no use, and its rounding half alone would push the sum out of
 # float32's range.
 USEFUL_SHIFT = 15
@@ -116,7 +118,7 @@ def _quantize_tensor(
             np.clip(exponent + scale - target, MIN_SHIFT, MAX_SHIFT).astype(np.int8),
             scale.astype(np.uint8) if is_residual else None,
         )
-        is_too_fine = (compute_sum_bounds(tensors) >= SUM_LIMIT) | (np.abs(biases) > MAX_BIAS)
+        is_too_fine = (compute_sum_bounds(tensors) >= EXACT_SUM) | (np.abs(biases) > MAX_BIAS)
         is_too_fine &= scale > lowest
         if not is_too_fine.any():
             return tensors
@@ -129,7 +131,10 @@ def _quantize_output(layer: OutputLayer, exponent: int) -> ModelTensors:
     """
     weight, bias = _to_numpy(layer.weights), layer.bias.double().cpu().numpy()
     scale = 127.0 / max(float(np.abs(weight).max()), 1e-9)
-    scale = min(scale, MAX_BIAS / 2.0**exponent / max(float(np.abs(bias).max()), 1e-9))
+    largest = 128.0 * np.abs(weight).sum(axis=1) + np.abs(bias) * 2.0**exponent
+    scale = min(
+        scale, 0.95 * EXACT_SUM / max(float(largest.max()), 1e-9)
+    )  # 0.95: rounding may add to the sum
     biases = np.round(bias * scale * 2.0**exponent).astype(np.int32)
     return ModelTensors(np.round(weight * scale).astype(np.int8), biases, None, None)
 
