@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from apps.explorer import views, views_accounts, views_network
+from apps.explorer import views, views_accounts, views_contents, views_models, views_network
 
 app_name = "explorer"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,6 +15,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("mempool/", views_network.mempool, name="mempool"),
     path("network/", views_network.network, name="network"),
     path("search/", views_network.search, name="search"),
+    path("models/", views_models.model_list, name="model_list"),
+    path("models/<str:model>/", views_models.model_detail, name="model_detail"),
+    path("models/<str:model>/report/", views_models.model_report, name="model_report"),
+    path("problems/", views_contents.problem_list, name="problem_list"),
+    path("problems/<str:problem_id>/", views_contents.problem_detail, name="problem_detail"),
+    path("grammars/", views_contents.grammar_list, name="grammar_list"),
+    path("grammars/<str:grammar_id>/", views_contents.grammar_detail, name="grammar_detail"),
     path("fragments/tiles/<str:name>/", views.block_tile, name="block_tile"),
     path(
         "fragments/transactions/<str:txid>/", views_accounts.transaction_standing, name="transaction_standing"
@@ -24,4 +31,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("fragments/numbers/", views.numbers, name="numbers"),
     path("fragments/glyph.svg", views.glyph, name="glyph"),
     path("fragments/examples/<str:problem_id>.png", views.examples, name="examples"),
+    path(
+        "fragments/examples/<str:problem_id>/<int:number>.png",
+        views_contents.example_picture,
+        name="example_picture",
+    ),
+    path(
+        "fragments/examples/<str:problem_id>/<int:number>.json",
+        views_contents.example_values,
+        name="example_values",
+    ),
 ]

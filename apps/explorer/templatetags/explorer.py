@@ -16,6 +16,9 @@ register = template.Library()
 PAGES = (
     ("Live", "home"),
     ("Blocks", "block_list"),
+    ("Models", "model_list"),
+    ("Problems", "problem_list"),
+    ("Grammars", "grammar_list"),
     ("Mempool", "mempool"),
     ("Network", "network"),
 )

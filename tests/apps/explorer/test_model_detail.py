@@ -1,0 +1,209 @@
+"""One model's page: what it is, where it errs, what it sees, its files."""
+
+import html as markup
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from celery import current_app
+from django.test import Client
+
+from apps.chain.contents import get_data_set, get_problem
+from apps.chain.models import Block
+from apps.common import object_store
+from apps.explorer import reports
+from apps.explorer.class_names import find_class_names
+from apps.explorer.models import ModelRecord, ModelReport
+from apps.explorer.report_page import build_report
+from apps.explorer.tasks import report_model
+from protocol.problem import Problem
+from tests.apps.chain.miner import Miner
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """The tasks that were sent, instead of sending them."""
+    sent: list[dict[str, str]] = []
+    monkeypatch.setattr(current_app, "send_task", lambda name, kwargs, **options: sent.append(kwargs))
+    reports.forget_requests()
+    return sent
+
+
+def read(client: Client, path: str) -> str:
+    response = client.get(path)
+    assert response.status_code == 200, response.content
+    return response.content.decode()
+
+
+def test_it_says_what_the_model_is_and_where_it_comes_from(client: Client, miner: Miner) -> None:
+    block = miner.extend()
+    miner.extend()
+    html = read(client, f"/models/{block.model}/")
+    assert "Model of block 1" in html
+    assert "in the chain, 1 block on top" in html
+    assert "public validation set" in html
+    for address in (
+        f"/blocks/{block.hash}/",
+        f"/blocks/{block.previous}/",
+        f"/addresses/{block.miner}/",
+        f"/problems/{block.problem}/",
+        f"/grammars/{block.grammar}/",
+        f"/api/v1/objects/{block.model}",
+        f"/api/v1/models/{block.model}/model.onnx",
+        f"/api/v1/models/{block.model}/float.safetensors",
+    ):
+        assert f'href="{address}"' in html, address
+
+
+def test_the_report_is_waited_for_and_then_shown(
+    client: Client, miner: Miner, asked: list[dict[str, str]]
+) -> None:
+    block = miner.extend()
+    html = read(client, f"/models/{block.model}/")
+    assert f'hx-get="/models/{block.model}/report/"' in html
+    assert "being computed exactly" in html
+    assert asked == [{"model": block.model}]
+    waiting = read(client, f"/models/{block.model}/report/")
+    assert "hx-get" in waiting
+    assert "<html" not in waiting
+
+    report_model(block.model)
+    shown = read(client, f"/models/{block.model}/report/")
+    assert "hx-get" not in shown
+    assert f"/fragments/examples/{block.problem}/" in shown
+    assert waiting.count("<tr") == shown.count("<tr")  # the same places, so that nothing jumps
+
+
+def test_the_matrix_holds_the_reports_numbers(client: Client, miner: Miner) -> None:
+    block = miner.extend()
+    report = reports.make_report(block.model)
+    assert report is not None
+    html = read(client, f"/models/{block.model}/report/")
+    cells = re.findall(r'<td class="(right|wrong)-(\d+)" title="[^"]*">(?:<span class="zero">)?(\d+)', html)
+    counts = np.array([int(count) for _, _, count in cells]).reshape(10, 10)
+    assert counts.tolist() == report.confusion
+    assert all((kind == "right") == (i % 11 == 0) for i, (kind, _, _) in enumerate(cells))
+    assert max(int(level) for _, level, _ in cells) <= 10
+
+
+@pytest.fixture
+def problem(genesis: Block) -> Problem:
+    """The problem of the testing network."""
+    return get_problem(genesis.problem)
+
+
+def test_classes_have_the_names_that_the_manifest_lists(problem: Problem) -> None:
+    assert find_class_names(problem) == tuple("0123456789")
+    three = replace(
+        problem, classes=3, summary="Tell flowers apart: setosa, versicolor and virginica. Small."
+    )
+    assert find_class_names(three) == ("setosa", "versicolor", "virginica")
+    four = replace(problem, classes=4, summary="Tell flowers apart: setosa, versicolor, virginica.")
+    assert find_class_names(four) == ("0", "1", "2", "3")
+    twice = replace(problem, classes=3, summary="Three: a, a, b", conversion="Labels: x, y, z")
+    assert find_class_names(twice) == ("x", "y", "z")
+
+
+def test_very_many_classes_have_a_list_of_mistakes_and_no_matrix(problem: Problem) -> None:
+    many = replace(problem, classes=300)
+    record = ModelRecord(error=100_000)
+    report = ModelReport(
+        error=100_000,
+        confusion=None,
+        per_class=[[10, 1]] * 300,
+        confused=[[7, 9, 40]],
+        examples=[[3, 7, 9, 12], [4, 8, 8, 2]],
+    )
+    view = build_report(record, many, find_class_names(many), report)
+    assert (view.has_matrix, len(view.rows), view.hidden) == (False, 100, 200)
+    assert view.confused == (("7", "9", 40),)
+    assert [one.number for one in view.wrong] == [3]
+    assert [one.number for one in view.right] == [4]
+    assert view.rows[7].taken_for == "9"
+
+
+@pytest.mark.parametrize("name", ["ab" * 32, "AB" * 32, "1", "what"])
+def test_an_unknown_model_is_a_page_that_helps(client: Client, genesis: Block, name: str) -> None:
+    assert client.get(f"/models/{name}/").status_code == 404
+    assert client.get(f"/models/{name}/report/").status_code == 404
+
+
+def test_a_model_without_its_problem_is_shown_as_far_as_possible(client: Client, miner: Miner) -> None:
+    block = miner.extend()
+    missing = "ab" * 32
+    ModelRecord.objects.filter(model=block.model).update(problem=missing)
+    html = read(client, f"/models/{block.model}/")
+    assert "The problem is not here" in html
+    assert f"/api/v1/objects/{block.model}" in html
+    assert client.get(f"/models/{block.model}/report/").status_code == 404
+
+
+def test_a_problem_of_rows_is_tried_with_numbers(
+    client: Client, miner: Miner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.explorer.views_models.has_pictures", lambda problem: False)
+    block = miner.extend()
+    report_model(block.model)
+    html = read(client, f"/models/{block.model}/")
+    assert "<textarea" in html
+    assert "<canvas" not in html
+    assert ".png" not in html
+
+
+def test_the_page_costs_a_constant_number_of_queries(
+    client: Client, miner: Miner, django_assert_max_num_queries: Any
+) -> None:
+    blocks = miner.extend_by(3)
+    report_model(blocks[0].model)
+    with django_assert_max_num_queries(8):
+        read(client, f"/models/{blocks[0].model}/")
+
+
+def test_examples_are_pictures_and_numbers_for_ever(client: Client, miner: Miner) -> None:
+    block = miner.extend()
+    data = get_data_set(block.problem)
+    base = f"/fragments/examples/{block.problem}"
+    for kind in ("png", "json"):
+        response = client.get(f"{base}/5.{kind}")
+        assert "immutable" in response["Cache-Control"]
+        assert client.get(f"{base}/5.{kind}", headers={"If-None-Match": response["ETag"]}).status_code == 304
+        assert client.get(f"{base}/597.{kind}").status_code == 404
+    example = client.get(f"{base}/5.json").json()
+    assert example["values"] == reports.as_array(data.validation_x)[5].ravel().tolist()
+    assert example["label"] == reports.as_array(data.validation_y)[5]
+    assert client.get(f"{base}/5.png").content.startswith(b"\x89PNG")
+
+
+def test_the_lines_on_the_page_load_the_files_on_the_page(
+    client: Client, miner: Miner, tmp_path: Path
+) -> None:
+    block = miner.extend()
+    html = read(client, f"/models/{block.model}/")
+    for name, address in re.findall(r'href="([^"]+)" download="([^"]+)"', html):
+        if "/objects/" in name:
+            (tmp_path / address).write_bytes(object_store.read(name.rpartition("/")[2]))
+        else:
+            response = client.get(name)
+            assert f'filename="{address}"' in response["Content-Disposition"]
+            (tmp_path / address).write_bytes(response.content)
+    code = re.search(r'<pre class="raw code"[^>]*><code>(.*?)</code></pre>', html, re.DOTALL)
+    assert code is not None
+    lines = markup.unescape(code[1])
+    assert "pickle" not in lines
+    done = subprocess.run(
+        [sys.executable, "-c", "import torch\ntorch.set_num_threads(1)\n" + lines],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert np.ceil(round(float(done.stdout) * 10**6, 3)) == block.error
