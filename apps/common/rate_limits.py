@@ -105,7 +105,7 @@ def _name_client(address: str, exempt: tuple[str, ...]) -> str | None:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return "unknown"  # a unix socket, or a proxy that says nothing
+        return None  # a unix socket: all come from this machine, and nobody can be told apart
     mapped = getattr(found, "ipv4_mapped", None)
     found = mapped or found
     networks = (ipaddress.ip_network(text) for text in exempt)

@@ -99,6 +99,14 @@ def get_model(model: str) -> ModelView:
     return ModelView(model, records, list_layers(records[0]), report)
 
 
+def get_record(model: str) -> ModelRecord:
+    """The first block of the best chain that carries a model. Raises NotFound."""
+    record = ModelRecord.objects.filter(model=model).order_by("height").first()
+    if record is None:
+        raise NotFound("model of this id in the chain")
+    return record
+
+
 def list_layers(record: ModelRecord) -> list[dict[str, Any]]:
     """The layers of a record's network as in the API; empty when its problem is not here."""
     try:

@@ -111,7 +111,7 @@ def model_predict(request: HttpRequest, model: ModelId, invert: bool = False) ->
 
     A picture is made to fit what the problem's pictures are; `invert` turns light and dark around.
     """
-    record = api.get_model(model).record
+    record = api.get_record(model)
     problem = chain.get_problem(record.problem)
     x = _read_input(request, problem, invert)
     trial = models_at_work.try_model(models_at_work.load_model(record.block), x)
@@ -147,7 +147,7 @@ def _export(
     request: HttpRequest, model: str, kind: str, write: Callable[[Model, dict[str, str]], bytes]
 ) -> HttpResponseBase:
     """An exported file; it is made anew each time, but not for those who have it."""
-    record = api.get_model(model).record
+    record = api.get_record(model)
     tag = f'"{model}-{kind}-{EXPORT}"'
     if is_fresh(request, tag):
         return tagged(HttpResponse(status=304), tag, immutable=True)

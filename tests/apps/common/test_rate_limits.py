@@ -97,7 +97,7 @@ def test_a_dead_broker_is_asked_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("127.0.0.5", None),
         ("::1", None),
-        ("", "unknown"),
+        ("", None),
     ],
 )
 def test_a_client_is_an_address_or_a_network(address: str, name: str | None) -> None:
