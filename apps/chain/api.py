@@ -4,7 +4,7 @@ from apps.chain.candidates import submit_candidate as _submit_candidate
 from apps.chain.contents import derive as derive_nonce
 from apps.chain.contents import get_architecture, get_data_set, get_data_set_id, get_grammar, get_problem
 from apps.chain.mempool import submit_transaction
-from apps.chain.models import AddressTransaction, Block, BlockTransaction, Transaction
+from apps.chain.models import Block, BlockTransaction, Transaction
 from apps.chain.rounds import (
     RoundView,
     candidate_to_json,
@@ -15,10 +15,8 @@ from apps.chain.rounds import (
 )
 from apps.chain.scoring import score_model
 from apps.chain.selectors import (
-    AddressView,
     count_mempool,
     get_accounts,
-    get_address,
     get_block,
     get_block_at,
     get_entry,
@@ -29,7 +27,6 @@ from apps.chain.selectors import (
     get_supply,
     get_tip,
     get_transaction,
-    list_address_transactions,
     list_blocks,
     list_blocks_of,
     list_blocks_of_model,
@@ -58,8 +55,6 @@ def submit_candidate(raw: bytes, *, now: float | None = None) -> Block:
 
 
 __all__ = [
-    "AddressTransaction",
-    "AddressView",
     "Block",
     "BlockTransaction",
     "RoundView",
@@ -75,7 +70,6 @@ __all__ = [
     "count_mempool",
     "derive_nonce",
     "get_accounts",
-    "get_address",
     "get_architecture",
     "get_block",
     "get_block_at",
@@ -92,7 +86,6 @@ __all__ = [
     "get_supply",
     "get_tip",
     "get_transaction",
-    "list_address_transactions",
     "list_blocks",
     "list_blocks_of",
     "list_blocks_of_model",

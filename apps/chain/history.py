@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models import Q
 
 from apps.chain import mempool
-from apps.chain.models import AddressTransaction, Block, BlockTransaction, Transaction
+from apps.chain.models import Block, BlockTransaction, Transaction
 from apps.chain.selectors import count_mempool, get_entry
 from apps.common.live import publish
 from protocol.blocks import Block as BlockContents
@@ -43,19 +43,11 @@ def include_transactions(block: Block, contents: BlockContents) -> None:
         [BlockTransaction(block=block, position=n, transaction_id=row.txid) for n, row in enumerate(rows)],
         ignore_conflicts=True,  # a block that comes back after a reorganisation has them already
     )
-    AddressTransaction.objects.bulk_create(
-        [
-            AddressTransaction(address=address, height=block.height, position=n, transaction_id=rows[n].txid)
-            for n, item in enumerate(contents.transactions)
-            for address in list_addresses(item)
-        ]
-    )
     _announce(removed=[item.txid for item in contents.signed])
 
 
-def return_transactions(block: Block, contents: BlockContents) -> None:
-    """Put a disconnected block's transactions back into the mempool and take the histories back."""
-    AddressTransaction.objects.filter(height=block.height).delete()
+def return_transactions(contents: BlockContents) -> None:
+    """Put a disconnected block's transactions back into the mempool."""
     txids = [item.txid for item in contents.signed]
     Transaction.objects.filter(txid=contents.reward.txid).update(status=Transaction.Status.DROPPED)
     for item in contents.signed:

@@ -129,25 +129,6 @@ class BlockTransaction(models.Model):
         return f"{self.transaction_id[:12]} in {self.block_id[:12]} at {self.position}"
 
 
-class AddressTransaction(models.Model):
-    """An address that a transaction of the best chain touches: the history of an address, newest first."""
-
-    address = models.CharField(max_length=90, db_collation="C")
-    height = models.BigIntegerField()
-    position = models.IntegerField()
-    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["address", "height", "position"], name="chain_addresstransaction_once"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.address} at {self.height}/{self.position}"
-
-
 class LedgerEntry(models.Model):
     """One entry of the ledger (docs/protocol.md §7.1)."""
 

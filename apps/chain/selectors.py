@@ -2,13 +2,12 @@
 
 import functools
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
 
-from apps.chain.models import AddressTransaction, Block, BlockTransaction, LedgerEntry, LedgerTip, Transaction
+from apps.chain.models import Block, BlockTransaction, LedgerEntry, LedgerTip, Transaction
 from apps.common.errors import NotFound, NotReady
 from protocol.blocks import Genesis
 from protocol.encoding import decode
@@ -140,38 +139,8 @@ def count_mempool() -> int:
     return Transaction.objects.filter(status=Transaction.Status.PENDING).count()
 
 
-@dataclass(frozen=True, slots=True)
-class AddressView:
-    """What an address has: spendable, locked in whatever way, its next sequence, the number of blocks it
-    mined.
-    """
-
-    address: str
-    balance: int
-    locked: int
-    sequence: int
-    mined: int
-
-
-def get_address(address: str) -> AddressView:
-    """Balance and standing of an address; one never seen has nothing."""
-    account = get_entry(f"account/{address}") or {"balance": 0, "sequence": 0}
-    return AddressView(
-        address=address,
-        balance=account["balance"],
-        locked=compute_locked(address),
-        sequence=account["sequence"],
-        mined=Block.objects.filter(canonical=True, miner=address).count(),
-    )
-
-
-def compute_locked(address: str) -> int:
-    """Coins of an address that it cannot spend now: unripe rewards, stakes, deposits and its bond."""
-    return sum(list_locked(address).values())
-
-
 def list_locked(address: str) -> dict[str, int]:
-    """The same by purpose (rewards, stakes, deposits, bond), without those that are nothing."""
+    """Coins of an address that it cannot spend now, by purpose (rewards, stakes, deposits, bond), if any."""
     locked = {
         purpose: sum(entry[amount] for entry in _list_entries_of(prefix, owner, address))
         for purpose, prefix, owner, amount in [
@@ -188,17 +157,6 @@ def list_locked(address: str) -> dict[str, int]:
 def _list_entries_of(prefix: str, owner: str, address: str) -> Sequence[dict[str, Any]]:
     rows = LedgerEntry.objects.filter(key__startswith=prefix, **{f"value__{owner}": address})
     return list(rows.values_list("value", flat=True))
-
-
-def list_address_transactions(
-    address: str, before: tuple[int, int] | None = None, limit: int = 50
-) -> Sequence[AddressTransaction]:
-    """An address's history in the best chain, newest first, from before (height, position) on."""
-    rows = AddressTransaction.objects.filter(address=address).select_related("transaction")
-    if before is not None:
-        height, position = before
-        rows = rows.filter(Q(height__lt=height) | Q(height=height, position__lt=position))
-    return list(rows.order_by("-height", "-position")[:limit])
 
 
 def get_entry(key: str) -> dict[str, Any] | None:

@@ -76,7 +76,7 @@ def disconnect_block(*, block_hash: str) -> Block:
         block.canonical = False
         block.save(update_fields=["canonical"])
         LedgerTip.objects.update(block=parent, accumulator=parent.accumulator)
-        return_transactions(block, contents)
+        return_transactions(contents)
         block_disconnected.send(sender=Block, block=block, contents=contents, changes=changes)
         announce_tip(block, "disconnected")
         return block
