@@ -1,4 +1,4 @@
-"""``python -m benchmarks.survey [COUNT] [SECONDS]``: makes the measurements behind workers/predictor.py again.
+"""``python -m benchmarks.survey [COUNT] [SECONDS]``: repeats the measurements behind workers/predictor.py.
 
 Trains COUNT networks of the devnet for SECONDS of CPU time each (every other one the predictor's choice out
 of many, so that the good ones are well covered) and prints the regression's coefficients. Half an hour for

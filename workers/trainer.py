@@ -138,7 +138,7 @@ def main() -> None:
     die_with_parent(int(sys.argv[1]))
     # Ctrl-C reaches every process of the terminal; the parent says when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
+    os.nice(max(0, NICENESS - os.nice(0)))  # its parent may be polite already
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # Whatever a library prints must not get between the messages.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
