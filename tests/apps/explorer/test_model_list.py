@@ -54,7 +54,7 @@ def test_it_shows_the_models_of_the_active_problem_with_all_links(client: Client
     block = miner.extend()
     html = read(client, "")
     assert MODEL.findall(html) == [block.model]
-    for link in (f"/blocks/{block.hash}/", f"/linkes/{block.miner}/", f"/problems/{block.problem}/"):
+    for link in (f"/blocks/{block.hash}/", f"/addresses/{block.miner}/", f"/problems/{block.problem}/"):
         assert f'href="{link}"' in html
     assert '"blocks": 1' in html  # the chart's data
 

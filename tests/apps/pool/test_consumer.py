@@ -248,7 +248,7 @@ async def test_curve_points_reach_the_live_topic(alice: Connection, lease: world
     nonce = await call(lease.nonce)
     await alice.ask(heartbeat(lease, run(nonce)))
     message = await asyncio.wait_for(layer.receive(channel), 3)
-    delta = message["delta"]
+    delta = json.loads(message["delta"])
     assert delta["points"] == [[0.1, 1, 2.0, None]]
     assert delta["run"]["id"] == f"{lease.id}:{nonce}"
     assert "curve" not in delta["run"]
