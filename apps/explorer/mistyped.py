@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protocol.crypto import ADDRESS_PREFIX, parse_address
-from protocol.errors import InvalidAddress
+from apps.explorer.search import is_address
+from protocol.crypto import ADDRESS_PREFIX
 
 START = f"{ADDRESS_PREFIX}1"
 LENGTH = 42
@@ -45,19 +45,10 @@ def explain_address(text: str) -> AddressFault | None:
     if len(text) != LENGTH:
         few = "few" if len(text) < LENGTH else "many"
         return _fault(text, f"It has {len(text)} characters, too {few}: addresses have {LENGTH}.", None)
-    found = _find_repair(lower)
-    if found is None:
+    repair = _find_repair(lower)
+    if repair is None:
         return _fault(text, "Its checksum is wrong: more than one character is not as it was.", None)
-    return _fault(text, "The checksum says that this character is wrong.", *found)
-
-
-def is_address(text: str) -> bool:
-    """Whether the text is an address, complete and without a typing error."""
-    try:
-        parse_address(text)
-    except InvalidAddress:
-        return False
-    return True
+    return _fault(text, "The checksum says that this character is wrong.", *repair)
 
 
 def _fault(text: str, reason: str, position: int | None, repaired: str = "") -> AddressFault:

@@ -55,7 +55,7 @@ def search(text: str, *, limit: int = MOST_HITS) -> Sequence[Hit]:
 def get_only_hit(text: str) -> Hit | None:
     """The one thing that a complete height, hash, id or address means: a search then goes straight to it."""
     query = text.strip().lower()
-    is_complete = query.isdecimal() or re.fullmatch(r"[0-9a-f]{64}", query) or _ADDRESS.fullmatch(query)
+    is_complete = query.isdecimal() or re.fullmatch(r"[0-9a-f]{64}", query) or is_address(query)
     hits = search(query) if is_complete else []
     if query.isdecimal():
         hits = [

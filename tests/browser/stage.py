@@ -19,13 +19,15 @@ django.setup()
 # The models can be imported only now.
 from django.core.management import call_command  # noqa: E402
 
-from apps.chain.api import derive_nonce, get_round, get_tip  # noqa: E402
+from apps.chain.api import build_template, derive_nonce, get_entry, get_round, get_tip  # noqa: E402
 from apps.chain.candidates import evaluate_block  # noqa: E402
 from apps.chain.genesis import init_chain  # noqa: E402
 from apps.chain.mempool import submit_transaction  # noqa: E402
-from apps.chain.models import Block  # noqa: E402
+from apps.chain.models import Block, Transaction  # noqa: E402
 from apps.chain.node import Node  # noqa: E402
 from apps.chain.services import connect_block, disconnect_block  # noqa: E402
+from apps.explorer.models import ModelRecord  # noqa: E402
+from apps.explorer.reports import make_report  # noqa: E402
 from apps.pool import services  # noqa: E402
 from apps.pool.messages import Effort, RunReport, Worker  # noqa: E402
 from apps.pool.models import Run  # noqa: E402
@@ -42,6 +44,7 @@ SECONDS = 4  # from block to block, as Miner makes them
 SLACK = 12  # how old the last block is in the beginning, so that others may follow it at once
 STEPS = 600
 ALICE = sha3_256(b"coinai/testing/alice")
+FAR = 60  # a sequence number whose turn never comes
 WORKER = Worker("desk", "cpu", 1, "1.0")
 
 
@@ -71,12 +74,19 @@ class Stage:
             "won": won["hash"],
             "miner": included.miner,
             "alice": address(public_key(ALICE)),
-        }
+            "reward": included.positions.get(position=0).transaction_id,
+            "waiting": self._transfer(FAR).txid,  # the ones before it are missing
+            "nobody": address(public_key(sha3_256(b"nobody"))),
+            "problem": included.problem,
+            "grammar": included.grammar,
+            "unread": included.model,
+        } | self._report_on(won["hash"])
 
     def connect(self) -> dict[str, Any]:
         """The pool trains a network, it becomes the next block, and the node says so."""
         first = self._take_lease()
-        contents, _ = self.miner.make(start=first)
+        waiting = build_template(public_key(self.miner.secret)).signed
+        contents, _ = self.miner.make(start=first, signed=waiting)
         self._train([contents.header.nonce], seconds=(0.5, 1.0, 1.5, 2.0))
         block = self.miner_connects(contents)
         Run.objects.filter(nonce=block.nonce, lease__state="running").update(
@@ -92,6 +102,12 @@ class Stage:
         self._train(self._find_nonces(self._take_lease(), count), seconds=(0.4, 0.8, 1.2))
         return {"nonces": self.nonces}
 
+    def report(self) -> dict[str, Any]:
+        """The site's tasks come to every model that waits for its report."""
+        for record in ModelRecord.objects.order_by("height"):
+            make_report(record.model)
+        return {}
+
     def progress(self) -> dict[str, Any]:
         """The trainings go on by one point."""
         second = 1.2 + time.monotonic() % 1000 / 1000
@@ -105,9 +121,23 @@ class Stage:
         Node(clock=lambda: block.timestamp - 0.5).step()
         return {"hash": block.hash, "error": block.error}
 
+    def pay(self) -> dict[str, Any]:
+        """Alice sends something, and it waits in the mempool."""
+        account = get_entry(f"account/{address(public_key(ALICE))}") or {"sequence": 0}
+        pending = Transaction.objects.filter(sender=address(public_key(ALICE)), status="pending")
+        before = pending.filter(sequence__lt=FAR).count()
+        transaction = self._transfer(account["sequence"] + before)
+        return {"txid": transaction.txid}
+
     def miner_connects(self, contents: BlockContents) -> Block:
         """Evaluate and connect a block on the tip."""
         return connect_block(block_hash=evaluate_block(block_hash=submit(contents).hash).hash)
+
+    @staticmethod
+    def _report_on(block: str) -> dict[str, Any]:
+        model = Block.objects.get(hash=block).model
+        make_report(model)
+        return {"model": model}
 
     def _make_stale(self) -> Block:
         """A block that was in the chain until a sibling took its place."""
@@ -118,10 +148,10 @@ class Stage:
         connect_block(block_hash=rival.hash)
         return Block.objects.get(hash=stale.hash)
 
-    def _transfer(self) -> Any:
+    def _transfer(self, sequence: int = 0) -> Any:
         body = Transfer((Output(address(public_key(sha3_256(b"bob"))), 1234 * CAI + 5_000_000),))
         transaction = sign_transaction(
-            ALICE, network="testing", kind="transfer", sequence=0, fee=25_000, body=body
+            ALICE, network="testing", kind="transfer", sequence=sequence, fee=25_000, body=body
         )
         submit_transaction(encode(transaction.to_json()))
         return transaction
@@ -180,7 +210,8 @@ class Stage:
 def serve(stage: Stage, commands: TextIO, answers: TextIO) -> None:
     """Obey until the input ends."""
     known: dict[str, Callable[..., dict[str, Any]]] = {
-        name: getattr(stage, name) for name in ("build", "connect", "train", "progress", "candidate")
+        name: getattr(stage, name)
+        for name in ("build", "connect", "train", "report", "progress", "candidate", "pay")
     }
     for line in commands:
         answers.write(json.dumps(known[line.strip()]()) + "\n")
