@@ -4,10 +4,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench check format
+.PHONY: help run test bench bench-explorer check format
 
 help: ## every target with one line
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: .python ## install what is missing, then run the whole system on http://127.0.0.1:8000 until Ctrl-C
 	@$(PYTHON) install.py run
@@ -23,6 +23,11 @@ test: .python ## install what is missing, then run the linters, the type checker
 bench: .python ## measure, and print the tables of the README
 	@$(PYTHON) install.py run
 	$(VENV) -m benchmarks
+
+bench-explorer: .python ## measure pages, API and live updates on synthetic chains (BLOCKS=--full: a million blocks)
+	@$(PYTHON) install.py run
+	$(VENV) -m benchmarks.explorer $(BLOCKS)
+	$(VENV) -m benchmarks.live
 
 check: ## linters, type checker and import directions alone, without installing
 	$(VENV) -m ruff check .
