@@ -17,9 +17,10 @@ from django.db.models.functions import Length
 from apps.chain import api as chain
 
 HEADER_ROOM = 4096
-SHORTEST = 1.0
+FEW = 500
+"""So few transactions are looked at anew each time."""
 IDLE = 10
-"""The next block is foretold again only after this many times as long as foretelling it took."""
+"""With more, the next block is foretold again only after this many times as long as it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def get_next_block() -> NextBlock:
             value = foretell(tip.height + 1)
             end = time.monotonic()
             _kept.key, _kept.value = key, value
-            _kept.until = end + max(SHORTEST, IDLE * (end - begin))
+            _kept.until = end + IDLE * (end - begin) if value.waiting > FEW else begin
         return _kept.value
 
 

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from apps.chain import api as chain
 from apps.common.errors import BadParameter, NotFound
@@ -56,6 +57,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 @explains_errors
 def block_list(request: HttpRequest) -> HttpResponse:
     """The best chain, newest first, page by page; htmx asks for the rows alone."""

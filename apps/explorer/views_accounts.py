@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from apps.chain import api as chain
 from apps.common.errors import BadParameter
@@ -48,6 +49,7 @@ def transaction_standing(request: HttpRequest, txid: str) -> HttpResponse:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 @explains_errors
 def address_detail(request: HttpRequest, address: str) -> HttpResponse:
     """One address: what it has, what waits, what it mined, its history; htmx asks for older rows alone."""
@@ -80,6 +82,7 @@ def address_detail(request: HttpRequest, address: str) -> HttpResponse:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 @explains_errors
 def address_mined(request: HttpRequest, address: str) -> HttpResponse:
     """All blocks that an address mined, newest first, page by page; htmx asks for the rows alone."""

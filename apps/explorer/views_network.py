@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from apps.chain import api as chain
 from apps.common.errors import BadParameter
@@ -22,6 +23,7 @@ EFFORT_SECONDS = 3600
 
 @require_safe
 @never_cache
+@vary_on_headers("HX-Request")
 @explains_errors
 def mempool(request: HttpRequest) -> HttpResponse:
     """What waits, by fee, and the block that it would make now; htmx asks for further rows alone."""

@@ -85,6 +85,7 @@ def test_it_lists_by_fee_page_by_page(client: Client, genesis: Block) -> None:
     rows = client.get(f"/mempool/?after={sent[24]}", headers={"HX-Request": "true"}).content.decode()
     assert rows.count("data-txid=") == 2
     assert "<html" not in rows
+    assert "HX-Request" in client.get("/mempool/")["Vary"]
     assert "further down" in client.get(f"/mempool/?after={sent[24]}").content.decode()
 
 

@@ -79,7 +79,10 @@ def test_a_dropped_one_says_that_nothing_was_paid(client: Client, miner: Miner) 
 
 
 def test_a_reward_says_when_it_can_be_spent(client: Client, miner: Miner) -> None:
-    reward = miner.extend().positions.get().transaction_id
+    block = miner.extend()
+    reward = block.positions.get().transaction_id
+    assert f"/addresses/{block.miner}/" in read(client, reward)
+    assert "There is only this one" in read(client, reward)
     assert "from block 3 on" in read(client, reward)
     miner.extend_by(2)
     assert "since block 3" in read(client, reward)
