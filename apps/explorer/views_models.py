@@ -73,7 +73,7 @@ def model_list(request: HttpRequest) -> HttpResponse:
     if part != "model_list":
         response = render(request, f"explorer/{part}.html", context)
         if part == "model_board":
-            response["HX-Push-Url"] = f"{request.path}?{query}" if query else request.path
+            response["HX-Push-Url"] = _find_new_address(request, query)
         return response
     context |= {
         "problem": _find_problem(problem_id),
@@ -156,6 +156,13 @@ def _write_query(values: dict[str, Any]) -> str:
 
 def _follow(query: str, last: ModelRecord) -> str:
     return f"{query}&after={last.error}.{last.height}" if query else f"after={last.error}.{last.height}"
+
+
+def _find_new_address(request: HttpRequest, query: str) -> str:
+    """What the browser's history takes: nothing when the board is where it was, asked for twice."""
+    address = f"{request.path}?{query}" if query else request.path
+    is_there = request.headers.get("HX-Current-URL", "") == request.build_absolute_uri(address)
+    return "false" if is_there else address
 
 
 def _find_part(request: HttpRequest) -> str:

@@ -113,7 +113,7 @@ export class Drawing extends EventTarget {
   // A round brush: a cell is covered as far as the line from a to b comes near its middle.
   #stroke(a, b, isErasing = this.isErasing) {
     const [channels, height, width] = this.#shape;
-    const radius = Math.max(0.4, (BRUSHES[this.brush] * Math.max(height, width)) / 28);
+    const radius = Math.max(0.5, (BRUSHES[this.brush] * Math.max(height, width)) / 28);
     for (let y = 0; y < height; y += 1) {
       for (let x = 0; x < width; x += 1) {
         const cover = Math.min(1, Math.max(0, radius + 0.5 - distance([x + 0.5, y + 0.5], a, b)));
@@ -141,7 +141,7 @@ export class Drawing extends EventTarget {
       const rgb = channels === 1 ? ink : [0, 1, 2].map((c) => this.#values[c * plane + i]);
       picture.data.set([rgb[0], rgb[1], rgb[2], channels === 1 ? this.#values[i] : 255], 4 * i);
     }
-    this.#canvas.getContext("2d").putImageData(picture, 0, 0);
+    this.#canvas.getContext("2d", { willReadFrequently: true }).putImageData(picture, 0, 0);
   }
 }
 

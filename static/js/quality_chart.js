@@ -90,12 +90,12 @@ export class QualityChart {
       padding: [10, 12, 0, 0],
       cursor: { y: false, points: { size: 7 } },
       scales: {
-        x: { time: false, range: (_, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) },
+        x: { time: false, range: (_, low, high) => [low - room(low, high), high + room(low, high)] },
         error: { distr: logAxes.on ? 3 : 1, range: (_, low, high) => this.#range(low, high) },
       },
       axes: [
         { ...axis, size: 26, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6], values: (_, ticks) => ticks.map((tick) => group(tick)) },
-        { ...axis, ...splits, scale: "error", size: 48, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : `${Number(tick.toPrecision(3))}%`)) },
+        { ...axis, ...splits, scale: "error", size: 48, filter: (_, ticks) => ticks, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : `${Number(tick.toPrecision(3))}%`)) },
       ],
       series: [
         { label: "block", value: (_, __, ___, index) => this.#name(this.#rowAt(index)) },
@@ -120,6 +120,8 @@ export class QualityChart {
     return [Math.max(0.0001, low / 1.12), Math.min(100, high * 1.12)];
   }
 }
+
+const room = (low, high) => Math.max(0.5, (high - low) / 100);
 
 // Round numbers within a logarithmic range: the densest choice that does not crowd the axis.
 function logTicks(low, high) {

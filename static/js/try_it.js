@@ -9,6 +9,7 @@ export class TryIt {
   #told;
   #drawing = null;
   #label = null;
+  #file = null;
   #timer = null;
   #asked = 0;
 
@@ -34,6 +35,7 @@ export class TryIt {
       const example = await fetchJson(this.#panel.dataset.examples.replace(/0\.json$/, `${number}.json`));
       if (turn !== this.#asked) return;
       this.#label = example.label;
+      this.#file = null;
       this.#show(example.values);
       await this.#ask();
     } catch (error) {
@@ -59,6 +61,7 @@ export class TryIt {
     this.#drawing = drawing;
     const changed = (wait) => () => {
       this.#label = null;
+      this.#file = null;
       this.#askSoon(wait);
     };
     drawing.addEventListener("draw", changed(EVERY));
@@ -74,10 +77,13 @@ export class TryIt {
     this.#find("input[type=color]")?.addEventListener("input", (event) => {
       drawing.colour = event.target.value.match(/[0-9a-f]{2}/gi).map((digits) => parseInt(digits, 16));
     });
-    const file = this.#find("input[type=file]");
-    const send = () => file.files.length && this.#sendPicture(file.files[0]);
-    file.addEventListener("change", send);
-    this.#find("[data-invert]").addEventListener("change", send);
+    const input = this.#find(".try-file input");
+    input.addEventListener("change", () => {
+      [this.#file] = input.files;
+      this.#sendPicture();
+      input.value = ""; // so that the same name can be chosen again when the file has changed
+    });
+    this.#find("[data-invert]").addEventListener("change", () => this.#file && this.#sendPicture());
   }
 
   #listenToNumbers() {
@@ -117,7 +123,8 @@ export class TryIt {
     await this.#send(JSON.stringify({ values }), "application/json");
   }
 
-  async #sendPicture(file) {
+  async #sendPicture() {
+    const file = this.#file;
     this.#label = null;
     const query = this.#find("[data-invert]").checked ? "?invert=true" : "";
     const answer = await this.#send(file, file.type || "application/octet-stream", query);

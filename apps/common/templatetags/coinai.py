@@ -104,12 +104,13 @@ STATES = {
     "waiting": ("waiting", "hourglass"),
     "refused": ("refused", "circle-x"),
     "stale": ("stale", "git-fork"),
+    "inactive": ("stale", "circle-dashed"),
 }
 
 
 @register.inclusion_tag("components/state.html")
 def state(kind: str, words: str) -> dict[str, str]:
-    """A state with its colour, its sign and its word; ``kind`` is accepted, waiting, refused or stale."""
+    """A state with its colour, its sign and its word; ``kind`` is a name of STATES."""
     colour, sign = STATES[kind]
     return {"colour": colour, "sign": sign, "words": words}
 

@@ -113,6 +113,12 @@ def test_filters_choose_and_stay_in_the_address(client: Client, many: list[Model
         assert f"{query.replace('&', '&amp;')}&amp;after=" in html
 
 
+def test_asking_twice_is_one_step_in_the_history(client: Client, many: list[ModelRecord]) -> None:
+    path = f"/models/?problem={PROBLEM}&layers=3"
+    headers = {"HX-Request": "true", "HX-Target": "board", "HX-Current-URL": "http://testserver" + path}
+    assert client.get(path, headers=headers)["HX-Push-Url"] == "false"
+
+
 def test_a_wrong_filter_is_named_and_kept_and_does_not_choose(
     client: Client, many: list[ModelRecord]
 ) -> None:
