@@ -9,7 +9,7 @@ from protocol.errors import ERRORS, NotStandalone, Overdraft, ProtocolError
 
 
 def _example(kind: type[ProtocolError]) -> ProtocolError:
-    examples: dict[Any, Any] = {int: 3, str: "x", tuple[str, ...]: ("x",)}
+    examples: dict[Any, Any] = {int: 3, float: 0.5, str: "x", tuple[str, ...]: ("x",)}
     fields: Any = getattr(kind, "__dataclass_fields__", {})
     return kind(*(examples[field.type] for field in fields.values()))
 
