@@ -1,8 +1,8 @@
 """``python -m coinai_web.serve``: the web server with several processes behind one port, for production.
 
-What `uvicorn --workers` does, but for one socket option: the listening socket that uvicorn hands to its
-processes has Nagle's algorithm on, which delays nearly every answer on a kept connection by 40 ms
-(uvicorn issue 3149).
+What `uvicorn --workers` does, but for two socket options. The listening socket that uvicorn hands to its
+processes has Nagle's algorithm on, which delays nearly every answer on a kept connection by 40 ms (uvicorn
+issue 3149). And whoever takes nothing more is let go by the kernel: uvicorn would wait for ever.
 """
 
 import argparse
@@ -11,11 +11,15 @@ import socket
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+STUCK_SECONDS = 60
+"""A connection whose other end takes nothing for so long is closed, whatever still waits to be sent."""
+
 
 def bind(config: uvicorn.Config) -> socket.socket:
     """The listening socket. On Linux, connections inherit its options."""
     listener = config.bind_socket()
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * STUCK_SECONDS)
     return listener
 
 
