@@ -87,7 +87,7 @@ def test_workers_never_see_the_database_or_a_secret(parsed: dict[str, Any]) -> N
 def test_several_web_processes_share_one_port(parsed: dict[str, Any]) -> None:
     published = [name for name, service in parsed["services"].items() if service.get("ports")]
     assert published == ["web"]
-    assert "--workers" in parsed["services"]["web"]["command"][-1]
+    assert "--processes" in parsed["services"]["web"]["command"][-1]
 
 
 def test_the_image_copies_only_what_exists() -> None:
