@@ -1,4 +1,4 @@
-"""Rows of the pool: block templates, leases of nonces, trainings, models handed in, blocks published."""
+"""Rows of the work: block templates, leases of nonces, trainings, models handed in, blocks published."""
 
 import uuid
 
