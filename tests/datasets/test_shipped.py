@@ -64,6 +64,18 @@ def test_the_digits_are_the_manifests() -> None:
     assert set(bytes(view.train_x.data)) == {min(16 * value, 255) for value in range(17)}
 
 
+def test_the_diamonds_are_the_manifests() -> None:
+    view = read("devnet", "diamonds")
+    assert view.train_x.shape == (12000, 22, 1, 1)
+    assert view.validation_x.shape == (4000, 22, 1, 1)
+    counted = Counter(read_labels(view.validation_y))
+    assert sorted(counted) == [0, 1, 2, 3, 4]
+    assert 0.38 < counted[4] / 4000 < 0.42
+    inputs = bytes(view.validation_x.data)
+    colours = [inputs[row * 22 + 7 : row * 22 + 14] for row in range(4000)]
+    assert all(sorted(one) == [0, 0, 0, 0, 0, 0, 255] for one in colours)
+
+
 def read(network: str, name: str) -> DataSetView:
     """A shipped data set, checked as a node does."""
     manifest, data = datasets.load_shipped(name)
