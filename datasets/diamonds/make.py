@@ -25,16 +25,16 @@ FEATURES = len(NUMBERS) + sum(len(names) for names in CATEGORIES.values())
 
 MANIFEST = {
     "title": "Diamonds: the cut from the rest",
-    "summary": "Say how well a diamond is cut (fair, good, very good, premium, ideal) from its weight, colour, "
-    "clarity, price and measures. 12 000 diamonds to learn from, 4 000 others to be judged by. Two of "
+    "summary": "Say how well a diamond is cut (fair, good, very good, premium, ideal) from its weight, "
+    "colour, clarity, price and measures. 12 000 diamonds to learn from, 4 000 others to be judged by. Two of "
     "five are ideal, so saying so of all is wrong in 60% of cases.",
     "licence": "MIT",
     "source": "https://ggplot2.tidyverse.org/reference/diamonds.html",
     "task": "classification",
     "metric": "accuracy",
     "classes": len(CUTS),
-    "conversion": "Rows in ascending order of SHA3-256 of their line in the file, as plotnine 0.15 ships it, quotes "
-    "included; the first 12 000 to train, the next 4 000 to validate. Inputs 1 to 7 are carat, depth, "
+    "conversion": "Rows in ascending order of SHA3-256 of their line in the file, as plotnine 0.15 ships it, "
+    "quotes included; the first 12 000 to train, the next 4 000 to validate. Inputs 1 to 7 are carat, depth, "
     "table, price, x, y, z: with the 0.5% and 99.5% values a and b of the training rows (sorted, "
     "positions 60 and 11 939), floor(255 · (value − a) / (b − a)), cut to 0 … 255, in hundredths. Then 7 "
     "inputs for the colours D to J and 8 for the clarities I1, SI2, SI1, VS2, VS1, VVS2, VVS1, IF: 255 "
