@@ -26,8 +26,8 @@ FEATURES = len(NUMBERS) + sum(len(names) for names in CATEGORIES.values())
 MANIFEST = {
     "title": "Diamonds: the cut from the rest",
     "summary": "Say how well a diamond is cut (fair, good, very good, premium, ideal) from its weight, "
-    "colour, clarity, price and measures. 12 000 diamonds to learn from, 4 000 others to be judged by. Two of "
-    "five are ideal, so saying so of all is wrong in 60% of cases.",
+    "colour, clarity, price and measures. 12 000 diamonds to learn from, 4 000 others to be judged by. Two "
+    "of five are ideal, so saying so of all is wrong in 60% of cases.",
     "licence": "MIT",
     "source": "https://ggplot2.tidyverse.org/reference/diamonds.html",
     "task": "classification",
