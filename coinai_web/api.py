@@ -13,6 +13,7 @@ from apps.chain.rest import router as chain_router
 from apps.common.errors import PROBLEM_TYPE, BadRequest, DatabaseAway, NotFound, problem_response
 from apps.explorer.rest import router as explorer_router
 from apps.pool.rest import router as pool_router
+from apps.wallet.rest import router as wallet_router
 from protocol.errors import ProtocolError
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ api = SiteAPI(
     docs_url="/docs",
 )
 api.add_router("/v1", chain_router)
+api.add_router("/v1", wallet_router)
 api.add_router("/v1", pool_router)
 api.add_router("/v1", explorer_router)
 

@@ -39,6 +39,7 @@ USE_I18N = False
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.humanize",
+    "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django_htmx",
     "channels",
@@ -46,6 +47,7 @@ INSTALLED_APPS = [
     "coinai_web.apps.SiteConfig",
     "apps.common",
     "apps.chain",
+    "apps.wallet",
     "apps.pool",
     "apps.explorer",
 ]
@@ -57,6 +59,7 @@ MIDDLEWARE = [
     "apps.common.rate_limits.limit_rates",
     "apps.common.http.keep_conventions",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

@@ -9,6 +9,7 @@ urlpatterns = [
     path("api/", api.urls),
     path("healthz", healthz, name="healthz"),
     path("metrics", metrics, name="metrics"),
+    path("", include("apps.wallet.urls")),
     path("", include("apps.pool.urls")),
     path("", include("apps.explorer.urls")),
 ]

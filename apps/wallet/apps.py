@@ -1,0 +1,14 @@
+"""The wallet app."""
+
+from django.apps import AppConfig
+
+
+class WalletConfig(AppConfig):
+    """The wallet app: sign-in with a key, worker keys, the faucet, the pages of the wallet."""
+
+    name = "apps.wallet"
+    label = "wallet"
+
+    def ready(self) -> None:
+        """Register the receivers of the chain's signals."""
+        from apps.wallet import receivers  # noqa: F401  importing connects them

@@ -1,0 +1,5 @@
+"""The wallet app's part of the HTTP API."""
+
+from ninja import Router
+
+router = Router(tags=["wallet"])
