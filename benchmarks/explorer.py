@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.http_load import Taken, ask_many
 from benchmarks.measure import print_table
@@ -148,10 +149,12 @@ class Chain:
 
 
 def make_chain(servers: PrivateServers, blocks: int, per_block: int, name: str) -> Chain:
-    """Make a chain of so many blocks and start its site."""
+    """Make a chain of so many blocks, unless an earlier run kept it, and start its site."""
     site = servers.make_site(name)
-    print(f"Making the chain of {blocks:,} blocks.", file=sys.stderr, flush=True)
-    site.manage("make_synthetic_chain", f"--blocks={blocks}", f"--transactions={blocks * per_block}")
+    if site.query("SELECT height FROM explorer_totals") != [(blocks,)]:
+        print(f"Making the chain of {blocks:,} blocks.", file=sys.stderr, flush=True)
+        wanted = (f"--blocks={blocks}", f"--transactions={blocks * per_block}")
+        site.manage("make_synthetic_chain", *wanted, "--force")
     site.start_web()
     return Chain(site, find_things(site, random.Random(7)))  # the same things in each run
 
@@ -179,11 +182,19 @@ def measure_path(
 
 
 def run_group(
-    title: str, chains: Sequence[Chain], group: Mapping[str, Paths], prefix: str, seconds: float
+    title: str,
+    chains: Sequence[Chain],
+    group: Mapping[str, Paths],
+    prefix: str,
+    *,
+    seconds: float,
+    only: str,
 ) -> None:
     """Measure and print one table: the long chain in full, and how it compares with the short one."""
     rows = []
     for name, paths in group.items():
+        if only not in name:
+            continue
         found = measure_path(chains, paths, prefix, seconds)
         short, long = found[0], found[-1]
         cells = [f"{_ms(long[clients], 0.5)} / {_ms(long[clients], 0.95)}" for clients in CLIENTS]
@@ -236,6 +247,11 @@ def main() -> None:
     parser.add_argument("--short", type=int, default=10_000, help="blocks of the short chain")
     parser.add_argument("--long", type=int, default=200_000, help="blocks of the long one")
     parser.add_argument("--full", action="store_true", help="a long chain of 1 000 000 blocks")
+    parser.add_argument(
+        "--keep", type=Path, help="a folder for the chains, which are measured again when they are there"
+    )
+    parser.add_argument("--make-only", action="store_true", help="make the chains, measure nothing")
+    parser.add_argument("--only", default="", help="only paths with this text in their names")
     parser.add_argument("--transfers", type=int, default=10, help="a block")
     parser.add_argument(
         "--seconds", type=float, default=1.5, help="for each path, chain and number of clients"
@@ -243,14 +259,16 @@ def main() -> None:
     options = parser.parse_args()
     began = time.monotonic()
     print(f"Measured on: {describe_load()}.", flush=True)
-    with PrivateServers() as servers:
+    with PrivateServers(options.keep) as servers:
         lengths = (options.short, 1_000_000 if options.full else options.long)
         chains: list[Chain] = []
         try:
             for name, blocks in zip(("short", "long"), lengths, strict=True):
                 chains.append(make_chain(servers, blocks, options.transfers, name))
-            run_group("Pages", chains, PAGES, "", options.seconds)
-            run_group("API", chains, API, "/api/v1", options.seconds)
+            if options.make_only:
+                return
+            for title, group, prefix in (("Pages", PAGES, ""), ("API", API, "/api/v1")):
+                run_group(title, chains, group, prefix, seconds=options.seconds, only=options.only)
             run_reads(chains, 3 * options.seconds)
         finally:
             for chain in chains:

@@ -17,12 +17,17 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+from supervisor.account import find_account
+from supervisor.broker import Broker, find_server
 from supervisor.leash import leashed
+from supervisor.postgres import FAST, NOT_DURABLE, Postgres, find_binaries
 from tests.browser.site import find_free_port
 from tests.servers import Servers, make_servers
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 60
+STOP_SECONDS = 300
+"""PostgreSQL may have much to write."""
 PROCESSES = 2
 
 
@@ -33,11 +38,38 @@ def describe_load() -> str:
     return f"{cpu}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start"
 
 
-class PrivateServers:
-    """PostgreSQL and Valkey in a temporary folder, on a leash, with room for several sites."""
+class KeptServers(Servers):
+    """Servers whose files outlive them, to be started again in the same folder."""
 
-    def __init__(self) -> None:
-        self.servers: Servers = make_servers()
+    def stop(self) -> None:
+        """Stops both; PostgreSQL writes everything first."""
+        for process, number in zip(self.running, (FAST, signal.SIGKILL), strict=False):
+            process.send_signal(number)
+        for process in self.running:
+            process.wait(timeout=STOP_SECONDS)
+        self.running.clear()
+
+
+def keep_servers(folder: Path) -> KeptServers:
+    """Servers that are not started yet, with their files in ``folder``, which is made when it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    account = find_account()
+    if account.user:
+        folder.chmod(0o711)
+    # A load into tables that were emptied in the same transaction is not logged then: half the writing.
+    options = (*NOT_DURABLE, "wal_level=minimal", "max_wal_senders=0")
+    postgres = Postgres(find_binaries(), folder / "postgres", folder / "sockets", account, options=options)
+    return KeptServers(postgres, Broker(find_server(), folder / "broker"), folder)
+
+
+class PrivateServers:
+    """PostgreSQL and Valkey on a leash, with room for several sites.
+
+    They live in a temporary folder, or in ``folder``, where sites are found again the next time.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.servers: Servers = make_servers() if folder is None else keep_servers(folder.resolve())
 
     def __enter__(self) -> Self:
         self.servers.start()
@@ -47,11 +79,13 @@ class PrivateServers:
         self.servers.stop()
 
     def make_site(self, name: str, *, network: str = "devnet") -> "PrivateSite":
-        """A database and a state folder of their own, migrated."""
+        """A database and a state folder of their own, migrated; those of an earlier run if they are there."""
         with psycopg.connect(self.servers.postgres.url, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            known = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
+            if known is None:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         home = self.servers.folder / f"home-{name}"
-        home.mkdir()
+        home.mkdir(exist_ok=True)
         parts = urlsplit(self.servers.postgres.url)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("COINAI_")}
         environment |= {

@@ -13,6 +13,7 @@ from apps.chain.rounds import (
     round_to_json,
     to_header,
 )
+from apps.chain.schemas import LayerOut
 from apps.chain.scoring import score_model
 from apps.chain.selectors import (
     count_mempool,
@@ -57,6 +58,7 @@ def submit_candidate(raw: bytes, *, now: float | None = None) -> Block:
 __all__ = [
     "Block",
     "BlockTransaction",
+    "LayerOut",
     "RoundView",
     "Template",
     "Transaction",

@@ -120,9 +120,9 @@ def _list_layers(block: chain.Block | None) -> Sequence[Any]:
     return layers
 
 
-def list_left_out(*, limit: int = MOST_SHOWN) -> Sequence[chain.Block]:
-    """The newest blocks that were in the chain and left it, within the last WINDOW heights."""
-    return list(_near_tip().filter(canonical=False, connected_at__isnull=False).order_by("-height")[:limit])
+def list_left_out(tip: int, *, limit: int = MOST_SHOWN) -> Sequence[chain.Block]:
+    """The newest blocks that were in the chain and left it, within the last WINDOW heights up to ``tip``."""
+    return list(_near(tip).filter(canonical=False, connected_at__isnull=False).order_by("-height")[:limit])
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +139,16 @@ class Fates:
     """(code of the broken rule, blocks), the most frequent first."""
 
 
-def count_fates() -> Fates:
-    """Candidates of the last WINDOW heights by what became of them: one query over as many rows."""
-    tip = chain.get_tip()
+def count_fates(tip: int) -> Fates:
+    """Candidates of the last WINDOW heights up to the tip's: one query over as many rows."""
     groups = (
-        _near_tip()
+        _near(tip)
         .filter(height__gt=0)
         .values("canonical", "status", "refused_code")
         .annotate(
             count=Count("hash"),
             left=Count("hash", filter=Q(connected_at__isnull=False)),
-            current=Count("hash", filter=Q(height__gt=tip.height)),
+            current=Count("hash", filter=Q(height__gt=tip)),
         )
     )
     sums: Counter[str] = Counter()
@@ -165,7 +164,7 @@ def count_fates() -> Fates:
             sums["waiting"] += group["current"]
             sums["not_chosen"] += group["count"] - group["left"] - group["current"]
     return Fates(
-        places=min(WINDOW, tip.height),
+        places=min(WINDOW, tip),
         chosen=sums["chosen"],
         not_chosen=sums["not_chosen"],
         stale=sums["stale"],
@@ -175,6 +174,5 @@ def count_fates() -> Fates:
     )
 
 
-def _near_tip() -> QuerySet[chain.Block]:
-    first = chain.get_tip().height - WINDOW
-    return chain.Block.objects.defer(*BIG_FIELDS).filter(height__gt=first)
+def _near(tip: int) -> QuerySet[chain.Block]:
+    return chain.Block.objects.defer(*BIG_FIELDS).filter(height__gt=tip - WINDOW)

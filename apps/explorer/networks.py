@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Max, QuerySet, Sum
 
-from apps.chain import api as chain
 from apps.common.formats import group_digits
 from apps.explorer.leaderboard import Wanted, list_layers, list_models
 from apps.explorer.models import ModelRecord
-from apps.explorer.statistics import Series, get_series, get_totals
+from apps.explorer.statistics import Series, get_series
 
 WINDOW = 1000
 """Blocks that rounds and miners are counted over."""
@@ -41,9 +40,11 @@ class Rounds:
     bars: Sequence[Bar]
 
 
-def get_rounds() -> Rounds | None:
-    """Rounds that the last WINDOW blocks took; None before the first block. One query."""
-    groups = _window().values("round").annotate(count=Count("height"), time=Sum("seconds")).order_by("round")
+def get_rounds(tip: int) -> Rounds | None:
+    """Rounds that the last WINDOW blocks up to height ``tip`` took; None before the first block. One query."""
+    groups = (
+        _window(tip).values("round").annotate(count=Count("height"), time=Sum("seconds")).order_by("round")
+    )
     counts = [(group["round"] + 1, group["count"]) for group in groups]
     if not counts:
         return None
@@ -114,10 +115,10 @@ class Miners:
         return self.blocks - sum(miner.count for miner in self.first)
 
 
-def get_miners() -> Miners:
-    """Who mined the last WINDOW blocks, the most first. One query."""
+def get_miners(tip: int) -> Miners:
+    """Who mined the last WINDOW blocks up to height ``tip``, the most first. One query."""
     groups = list(
-        _window()
+        _window(tip)
         .values("miner")
         .annotate(count=Count("height"), last=Max("height"))
         .order_by("-count", "miner")
@@ -144,11 +145,11 @@ def list_best(problem: str) -> Sequence[BestModel]:
     return [BestModel(record, list_layers(record)) for record in records]
 
 
-def get_span(blocks: int | None) -> Series:
-    """Errors and thresholds of the last ``blocks`` blocks, or of the whole chain."""
-    first = 1 if blocks is None else max(1, get_totals().height - blocks + 1)
-    return get_series(first, points=POINTS)
+def get_span(blocks: int | None, tip: int) -> Series:
+    """Errors and thresholds of the last ``blocks`` blocks up to height ``tip``, or of the whole chain."""
+    first = 1 if blocks is None else max(1, tip - blocks + 1)
+    return get_series(first, tip, points=POINTS, tip=tip)
 
 
-def _window() -> QuerySet[ModelRecord]:
-    return ModelRecord.objects.filter(height__gt=chain.get_tip().height - WINDOW)
+def _window(tip: int) -> QuerySet[ModelRecord]:
+    return ModelRecord.objects.filter(height__gt=tip - WINDOW)

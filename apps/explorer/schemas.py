@@ -4,6 +4,9 @@ from typing import Any
 
 from ninja import Field, Schema
 
+from apps.chain.api import LayerOut
+from apps.explorer.statistics import Point
+
 HEX64 = r"^[0-9a-f]{64}$"
 
 
@@ -42,20 +45,6 @@ class ModelBlock(Schema):
     timestamp: int
     round: int
     miner: str
-
-
-class ExplorerLayer(Schema):
-    """One layer of a network; shapes are [channels, height, width]."""
-
-    kind: str
-    activation: str
-    filters: int
-    kernel: int
-    mode: str
-    input: list[int]
-    output: list[int]
-    parameters: int
-    macs: int
 
 
 class ClassOut(Schema):
@@ -108,7 +97,7 @@ class ModelOut(ModelItem):
     """A model on its own; `report` is null until it was computed, ask again in a few seconds then."""
 
     blocks: list[ModelBlock]
-    layers: list[ExplorerLayer]
+    layers: list[LayerOut]
     report: ReportOut | None
     files: FilesOut
     loader: str
@@ -256,32 +245,10 @@ class SearchOut(Schema):
     items: list[HitOut]
 
 
-class PointOut(Schema):
-    """Statistics of neighbouring blocks: errors in ppm, qualities and thresholds in millibits."""
-
-    first_height: int
-    last_height: int
-    first_timestamp: int
-    last_timestamp: int
-    blocks: int
-    transactions: int
-    min_error: int
-    mean_error: float
-    max_error: int
-    min_quality: int
-    mean_quality: float
-    max_quality: int
-    mean_threshold: float
-    mean_rounds: float
-    mean_seconds: float
-    best_height: int
-    best_model: str
-
-
 class StatisticsOut(Schema):
     """A series over heights `first` to `last`; each point stands for at most `blocks` blocks."""
 
     first: int
     last: int
     blocks: int
-    points: list[PointOut]
+    points: list[Point]

@@ -31,9 +31,8 @@ class Numbers:
     best: str
 
 
-def get_numbers() -> Numbers:
+def get_numbers(tip: chain.Block) -> Numbers:
     """Height, supply, weight, and how long blocks take lately."""
-    tip = chain.get_tip()
     blocks = [block for block in chain.list_blocks(limit=COUNTED_BLOCKS) if block.height > 0]
     issued, burned = chain.get_supply()
     mean = sum(block.round + 1 for block in blocks) / len(blocks) if blocks else None

@@ -34,6 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
     best = selectors.read_topic("pool_best")
     runs = training.get("runs", [])
     context = {
+        "tip": view.parent,
         "round": view,
         "seconds_left": view.ends - view.now,
         "since": view.now - view.parent.timestamp,
@@ -50,7 +51,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "is_ink": problem.shape[0] == 1,
         "sheet": plan_sheet(problem),
         "blocks": selectors.list_last_blocks(),
-        "numbers": selectors.get_numbers(),
+        "numbers": selectors.get_numbers(view.parent),
         "first": {"round": chain.round_to_json(view), "training": training, "pool_best": best},
     }
     return render(request, "explorer/home.html", context)
@@ -116,7 +117,7 @@ def block_tile(request: HttpRequest, name: str) -> HttpResponse:
 @explains_errors
 def numbers(request: HttpRequest) -> HttpResponse:
     """The figures of the chain, for a live page."""
-    return render(request, "components/numbers.html", {"numbers": selectors.get_numbers()})
+    return render(request, "components/numbers.html", {"numbers": selectors.get_numbers(chain.get_tip())})
 
 
 @require_safe

@@ -78,21 +78,24 @@ def _next_block(block: projected.NextBlock) -> dict[str, Any]:
 def network(request: HttpRequest) -> HttpResponse:
     """The tip, the branches, rounds, models and work of the network."""
     span = _read_span(request)
-    series = networks.get_span(span)
-    context = _network_now() | {
-        "fates": forks.count_fates(),
-        "left_out": forks.list_left_out(),
-        "rounds": networks.get_rounds(),
-        "miners": networks.get_miners(),
+    context = _network_now()
+    view = context["round"]
+    height = view.parent.height
+    series = networks.get_span(span, height)
+    context |= {
+        "fates": forks.count_fates(height),
+        "left_out": forks.list_left_out(height),
+        "rounds": networks.get_rounds(height),
+        "miners": networks.get_miners(height),
         "effort": pool.get_effort(EFFORT_SECONDS),
         "series": series,
         "series_json": serializers.series_json(series),
         "span": span,
         "spans": [(blocks, _name_span(blocks)) for blocks in (*networks.SPANS, None)],
         "window": networks.WINDOW,
+        "best": networks.list_best(view.problem),
+        "problem": chain.get_problem(view.problem),
     }
-    view = context["round"]
-    context |= {"best": networks.list_best(view.problem), "problem": chain.get_problem(view.problem)}
     return render(request, "explorer/network.html", context)
 
 

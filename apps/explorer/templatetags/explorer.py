@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.urls import reverse
 
-from apps.chain.api import get_tip
+from apps.chain.api import Block, get_tip
 from apps.common.errors import NotReady
 from apps.explorer.helping import Help, help_with
 
@@ -48,11 +48,15 @@ def page_help(context: template.Context) -> Help:
     return help_with(context["request"].path)
 
 
-@register.simple_tag
-def site_state() -> SiteState:
-    """What header and footer show. Pages about a broken database are drawn too, so reading may fail."""
+@register.simple_tag(takes_context=True)
+def site_state(context: template.Context) -> SiteState:
+    """What header and footer show. Pages about a broken database are drawn too, so reading may fail.
+
+    A page that has read the last block already gives it as `tip`.
+    """
+    known = context.get("tip")
     try:
-        height = get_tip().height
+        height = (known if isinstance(known, Block) else get_tip()).height
     except (NotReady, DatabaseError):
         height = None
     pages = tuple(Page(name, reverse(f"explorer:{view}")) for name, view in PAGES)

@@ -63,7 +63,7 @@ def test_rounds_are_counted_from_one(miner: Miner) -> None:
     miner.extend(round=2)
     miner.extend(round=2)
     miner.extend(round=4)
-    rounds = get_rounds()
+    rounds = get_rounds(3)
     assert rounds is not None
     assert (rounds.blocks, rounds.median, rounds.most) == (3, 3, 5)
     assert rounds.mean == pytest.approx(11 / 3)
@@ -89,7 +89,7 @@ def test_miners_are_counted(miner: Miner) -> None:
     other = Miner(secret=b"\x07" * 32)
     miner.extend_by(2)
     block = other.extend()
-    miners = get_miners()
+    miners = get_miners(3)
     assert (miners.blocks, miners.addresses, miners.others) == (3, 2, 0)
     assert [(one.count, one.last_height) for one in miners.first] == [(2, 2), (1, 3)]
     assert miners.first[1].address == block.miner
@@ -101,10 +101,10 @@ def test_candidates_are_counted_by_what_became_of_them(miner: Miner, genesis: Bl
     Block.objects.filter(hash=miner.submit(start=waiting.nonce + 1).hash).update(
         status="refused", refused_code=413
     )
-    fates = count_fates()
+    fates = count_fates(2)
     assert (fates.places, fates.chosen, fates.stale, fates.waiting) == (2, 2, 1, 1)
     assert (fates.refused, list(fates.reasons)) == (1, [(413, 1)])
-    assert [block.hash for block in list_left_out()] == [old[0].hash]
+    assert [block.hash for block in list_left_out(2)] == [old[0].hash]
 
 
 def test_a_stale_block_shows_both_branches_side_by_side(client: Client, miner: Miner, genesis: Block) -> None:
