@@ -33,6 +33,12 @@ from protocol.errors.blocks import (
     WrongTransactionsRoot,
     WrongVersion,
 )
+from protocol.errors.delegation import (
+    InvalidStatement,
+    StatementExpired,
+    StatementFromTheFuture,
+    WrongStatementSignature,
+)
 from protocol.errors.encoding import (
     DuplicateKey,
     EncodingTooDeep,
@@ -124,6 +130,7 @@ __all__ = [
     "InvalidSeal",
     "InvalidSecretKey",
     "InvalidSignature",
+    "InvalidStatement",
     "InvalidTensorFile",
     "InvalidTensors",
     "MacsOutOfRange",
@@ -144,6 +151,8 @@ __all__ = [
     "ProblemExceedsLimits",
     "ProtocolError",
     "ReorgTooDeep",
+    "StatementExpired",
+    "StatementFromTheFuture",
     "SumRuleBroken",
     "TooManyParameters",
     "TooManyTransactions",
@@ -168,6 +177,7 @@ __all__ = [
     "WrongRewardHeight",
     "WrongSequence",
     "WrongState",
+    "WrongStatementSignature",
     "WrongThreshold",
     "WrongTimestamp",
     "WrongTransactionsRoot",
