@@ -1,4 +1,5 @@
-"""Hashes, Ed25519 signatures and addresses (docs/protocol.md §1): only this file imports Crypto.* or hashlib.
+"""Hashes, Ed25519 signatures and addresses (docs/protocol.md §1), and what wallets need besides
+(docs/wallet.md): only this file imports Crypto.* or hashlib.
 
 Hashes come from hashlib, which is several times faster than pycryptodome for short input. Signatures are
 checked here and not by pycryptodome's own verifier, because that one multiplies by the cofactor and so
@@ -11,18 +12,26 @@ and k = SHA-512(R ‖ A ‖ message) mod L:
 """
 
 import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from Crypto.Cipher import AES
 from Crypto.Math.Numbers import Integer
+from Crypto.Protocol.KDF import scrypt
 from Crypto.PublicKey._point import EccPoint
 from Crypto.Signature import eddsa
 
 from protocol.encoding import JsonValue, encode
-from protocol.errors import InvalidAddress, InvalidPublicKey, InvalidSecretKey
+from protocol.errors import InvalidAddress, InvalidPublicKey, InvalidSecretKey, WrongPassphrase
 
 ADDRESS_PREFIX: Final = "cai"
 ADDRESS_BYTES: Final = 20
+ADDRESS_SIGNS: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+"""The characters behind the prefix, by the five bits that each stands for (BIP 173)."""
+GCM_TAG_BYTES: Final = 16
 
 _P: Final = 2**255 - 19
 _L: Final = 2**252 + 27742317777372353535851937790883648493
@@ -42,6 +51,49 @@ def sha3_512(data: bytes) -> bytes:
 def shake256(data: bytes, length: int) -> bytes:
     """``length`` bytes of SHAKE256."""
     return hashlib.shake_256(data).digest(length)
+
+
+def random_bytes(count: int) -> bytes:
+    """``count`` bytes that nobody can foresee."""
+    return secrets.token_bytes(count)
+
+
+def sha256(data: bytes) -> bytes:
+    """SHA-256: the check at the end of a wallet's words, nothing of the chain."""
+    return hashlib.sha256(data).digest()
+
+
+def hmac_sha512(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA-512, 64 bytes: derives the keys of accounts."""
+    return hmac.digest(key, data, "sha512")
+
+
+def pbkdf2_sha512(password: bytes, salt: bytes, rounds: int) -> bytes:
+    """PBKDF2 with HMAC-SHA-512, 64 bytes: makes the seed of a wallet's words."""
+    return hashlib.pbkdf2_hmac("sha512", password, salt, rounds, 64)
+
+
+def derive_passphrase_key(passphrase: bytes, salt: bytes, cost: int) -> bytes:
+    """scrypt (RFC 7914) with r = 8, p = 1 and N = ``cost``, a power of two: 32 bytes; takes ``cost`` KiB."""
+    key = scrypt(passphrase, salt, key_len=32, N=cost, r=8, p=1)
+    if not isinstance(key, bytes):
+        raise TypeError("scrypt gave several keys instead of one")
+    return key
+
+
+def seal_bytes(key: bytes, nonce: bytes, content: bytes) -> bytes:
+    """Encrypt with AES-256-GCM: the ciphertext with the tag of 16 bytes behind it."""
+    sealed, tag = AES.new(key, AES.MODE_GCM, nonce=nonce, mac_len=GCM_TAG_BYTES).encrypt_and_digest(content)
+    return sealed + tag
+
+
+def open_bytes(key: bytes, nonce: bytes, sealed: bytes) -> bytes:
+    """Decrypt what `seal_bytes` gave. Raises: WrongPassphrase when key or bytes are others."""
+    cipher = AES.new(key, AES.MODE_GCM, nonce=nonce, mac_len=GCM_TAG_BYTES)
+    try:
+        return cipher.decrypt_and_verify(sealed[:-GCM_TAG_BYTES], sealed[-GCM_TAG_BYTES:])
+    except ValueError:
+        raise WrongPassphrase from None
 
 
 def digest(kind: str, value: JsonValue) -> str:
@@ -136,8 +188,7 @@ def _encode_point(point: EccPoint) -> bytes:
 
 # Bech32 (BIP 173). 20 bytes are exactly 32 groups of five bits, so there is no padding to check.
 
-_BECH32: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-_BECH32_VALUES: Final = {character: value for value, character in enumerate(_BECH32)}
+_BECH32_VALUES: Final = {character: value for value, character in enumerate(ADDRESS_SIGNS)}
 _GROUPS: Final = ADDRESS_BYTES * 8 // 5
 _CHECK_GROUPS: Final = 6
 
@@ -160,12 +211,17 @@ _EXPANDED_PREFIX: Final = (
 )
 
 
+def compute_residue(groups: Sequence[int]) -> int:
+    """What the checksum says of groups of five bits behind the prefix: 0 when they are right (BIP 173)."""
+    return _polymod([*_EXPANDED_PREFIX, *groups]) ^ 1
+
+
 def _bech32_encode(data: bytes) -> str:
     number = int.from_bytes(data, "big")
     groups = [number >> 5 * (_GROUPS - 1 - index) & 31 for index in range(_GROUPS)]
     checksum = _polymod([*_EXPANDED_PREFIX, *groups, *[0] * _CHECK_GROUPS]) ^ 1
     groups += [checksum >> 5 * (_CHECK_GROUPS - 1 - index) & 31 for index in range(_CHECK_GROUPS)]
-    return ADDRESS_PREFIX + "1" + "".join(_BECH32[group] for group in groups)
+    return ADDRESS_PREFIX + "1" + "".join(ADDRESS_SIGNS[group] for group in groups)
 
 
 @lru_cache(maxsize=8192)
@@ -179,7 +235,7 @@ def _bech32_decode(text: str) -> bytes:
         groups = [_BECH32_VALUES[character] for character in text[len(start) :]]
     except KeyError as error:
         raise InvalidAddress(f"the character {error.args[0]!a} does not occur in addresses") from None
-    if _polymod([*_EXPANDED_PREFIX, *groups]) != 1:
+    if compute_residue(groups) != 0:
         raise InvalidAddress("its checksum is wrong, so at least one character is")
     number = 0
     for group in groups[:_GROUPS]:
