@@ -1,20 +1,15 @@
-"""Blocks, thresholds and the ledger from their definitions (docs/protocol.md §2, §3, §5 and §7)."""
+"""Blocks, thresholds and commitments from their definitions (docs/protocol.md §3, §5 and §7.3)."""
 
 import hashlib
 
 from tests.second import networks as nets
 from tests.second import primitives as base
+from tests.second.ledger import Ledger
+from tests.second.refused import Refused, require
+
+__all__ = ["Node", "Refused", "commitment"]
 
 MODULUS = 2**3072 - 1103717
-
-
-class Refused(Exception):
-    """The block breaks a rule."""
-
-
-def require(condition, rule):
-    if not condition:
-        raise Refused(rule)
 
 
 def commitment(entries):
@@ -30,14 +25,8 @@ class Node:
 
     def __init__(self, genesis, objects):
         self.genesis, self.parameters, self.objects = genesis, genesis["parameters"], objects
-        self.entries = {
-            f"account/{a}": {"balance": n, "sequence": 0} for a, n in genesis["allocations"].items() if n
-        }
-        issued = sum(genesis["allocations"].values())
-        if issued:
-            self.entries["supply"] = {"issued": issued, "burned": 0}
-        for subject in ("problem", "grammar"):
-            self.entries[f"active/{subject}"] = {"proposal": "", "content": genesis[subject], "since": 0}
+        self.ledger = Ledger(genesis, objects)
+        self.hashes, self.parent = [], None
         zeros = "0" * 64
         self.header = {
             "network": genesis["network"],
@@ -59,6 +48,10 @@ class Node:
         }
 
     @property
+    def entries(self):
+        return self.ledger.entries
+
+    @property
     def hash(self):
         return base.digest("block", self.header)
 
@@ -67,11 +60,19 @@ class Node:
         block = base.parse(raw)
         header, transactions = block["header"], block["transactions"]
         self.check_header(header, transactions)
-        problem = base.parse(self.objects(header["problem"]))
+        problem = base.parse(self.ledger.read(header["problem"]))
         self.check_threshold(header, problem)
         self.check_network(header, problem, evaluate)
-        self.apply(header, transactions)
+        self.ledger.apply(
+            height=header["height"],
+            round_number=header["round"],
+            hashes=[self.hash, *self.hashes],
+            parent=self.parent,
+            transactions=transactions,
+        )
         require(header["state"] == commitment(self.entries), "state")
+        self.hashes = [self.hash, *self.hashes][: self.parameters["beacon_blocks"]]
+        self.parent = {**header, "transactions": transactions}
         self.header = header
 
     def check_header(self, header, transactions):
@@ -119,8 +120,8 @@ class Node:
 
     def check_network(self, header, problem, evaluate):
         h = nets.seed(header["previous"], header["transactions"], header["nonce"])
-        rules = nets.rules_of(self.objects(header["grammar"]).decode())
-        text, _ = nets.derive(rules, h, self.parameters["max_choices"])
+        rules = nets.rules_of(self.ledger.read(header["grammar"]).decode())
+        text, _ = nets.derive(rules, h, self.parameters["max_choices"], self.parameters["derivation"])
         layers = nets.layers_of(text, problem["shape"], problem["classes"])
         parameters, macs = nets.costs(layers)
         require(parameters <= problem["max_parameters"], "parameters")
@@ -136,54 +137,3 @@ class Node:
                 found += scores.argmax(axis=1).tolist()
             error = base.error_of(problem["metric"], found, examples["validation_y"].tolist())
             require(error == header["error"], f"error is {error}")
-
-    def change(self, key, **fields):
-        """Set fields of an entry; one that is all zeros is no entry."""
-        value = {**self.entries.get(key, {}), **fields}
-        if any(value.values()):
-            self.entries[key] = value
-        else:
-            self.entries.pop(key, None)
-
-    def credit(self, address, amount):
-        account = self.entries.get(f"account/{address}", {"balance": 0, "sequence": 0})
-        self.change(f"account/{address}", **{**account, "balance": account["balance"] + amount})
-
-    def apply(self, header, transactions):
-        p, height, parent = self.parameters, header["height"], self.header
-        if height > 1:
-            known = self.entries.get(f"object/{parent['model']}", {"proposals": 0})
-            self.change(
-                f"object/{parent['model']}",
-                bytes=parent["model_bytes"],
-                model=1,
-                proposals=known["proposals"],
-            )
-        matured = self.entries.pop(f"reward/{height - p['maturity_blocks']}", None)
-        if matured:
-            self.credit(matured["address"], matured["amount"])
-        fees = sum(self.transfer(t) for t in transactions[1:])
-        subsidy = p["initial_subsidy"] >> (height // p["halving_blocks"])
-        supply = self.entries.get("supply", {"issued": 0, "burned": 0})
-        self.change("supply", **{**supply, "issued": supply["issued"] + subsidy})
-        share = subsidy * p["keeper_share_ppm"] // 10**6
-        pool = self.entries.get("keeper_pool", {"amount": 0})["amount"]
-        self.change("keeper_pool", amount=pool + share)
-        miner = base.address(bytes.fromhex(transactions[0]["body"]["key"]))
-        if subsidy - share + fees:
-            self.entries[f"reward/{height}"] = {"address": miner, "amount": subsidy - share + fees}
-
-    def transfer(self, transaction):
-        require(
-            transaction["kind"] == "transfer" and transaction["network"] == self.genesis["network"], "kind"
-        )
-        sender = base.address(bytes.fromhex(transaction["key"]))
-        account = self.entries.get(f"account/{sender}", {"balance": 0, "sequence": 0})
-        outputs = transaction["body"]["outputs"]
-        spent = sum(o["amount"] for o in outputs) + transaction["fee"]
-        require(1 <= len(outputs) <= 256 and all(o["amount"] >= 1 for o in outputs), "outputs")
-        require(account["sequence"] == transaction["sequence"] and account["balance"] >= spent, "account")
-        self.change(f"account/{sender}", balance=account["balance"] - spent, sequence=account["sequence"] + 1)
-        for output in outputs:
-            self.credit(output["to"], output["amount"])
-        return transaction["fee"]

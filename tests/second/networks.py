@@ -59,11 +59,11 @@ def height_of(alternative, known):
     return max((known[s] for s, _ in alternative if s.startswith("<")), default=0)
 
 
-def derive(rules, h, max_choices=512):
-    """The derived text and the choices [(name, n, i, m before)] under the refill rule."""
+def derive(rules, h, max_choices=512, rule="refill"):
+    """The derived text and the choices [(name, n, i, m before)]; ValueError when it gets too long."""
     start = next(iter(rules))
     known = heights(rules)
-    m, room, refills = int.from_bytes(h, "big"), 2**512, 0
+    m, room, refills, expansions = int.from_bytes(h, "big"), 2**512, 0, 0
     choices, out, stack = [], [], [(start, False)]
     while stack:
         symbol, separated = stack.pop()
@@ -72,14 +72,21 @@ def derive(rules, h, max_choices=512):
         if not symbol.startswith("<"):
             out.append(symbol)
             continue
+        expansions += 1
+        if expansions > 65536:
+            raise ValueError("too many expansions")
         options = rules[symbol]
         n = len(options)
-        if len(choices) >= max_choices:
-            taken = min(range(n), key=lambda i: (height_of(options[i], known), i))
-        elif n == 1:
+        if n == 1:
             taken = 0
+        elif len(choices) >= max_choices:
+            if rule == "paper":
+                raise ValueError("too many choices")
+            taken = min(range(n), key=lambda i: (height_of(options[i], known), i))
         else:
-            if room < n * 2**64:
+            if rule == "paper":
+                m = int.from_bytes(h, "big") if m < n - 1 else m
+            elif room < n * 2**64:
                 refills += 1
                 block = hashlib.sha3_512(b"coinai/1/refill\n" + h + refills.to_bytes(4, "big")).digest()
                 m, room = int.from_bytes(block, "big"), 2**512
@@ -88,42 +95,60 @@ def derive(rules, h, max_choices=512):
             room //= n
             choices.append((symbol.strip("<>"), n, taken, before))
         stack.extend(reversed(options[taken]))
-    return " ".join("".join(out).split()), choices
+    text = " ".join("".join(out).split())
+    if len(text) > 65536:
+        raise ValueError("too much text")
+    return text, choices
+
+
+def number_of(word):
+    if not re.fullmatch("[1-9][0-9]{0,5}", word):
+        raise ValueError(f"{word} is no number")
+    return int(word)
+
+
+def activation_of(word):
+    if word not in ("relu", "tanh", "sigmoid"):
+        raise ValueError(f"{word} is no activation")
+    return word
 
 
 def layers_of(text, shape, classes):
-    """[(kind, options, input shape, output shape)], the last layer included."""
+    """[(kind, options, input shape, output shape)], the last layer included; ValueError if it is no network."""
     words, layers = text.split(), []
     c, hh, w = shape
     flat = False
+    size = {"conv": 4, "residual": 3, "separable": 4, "pool": 2, "flatten": 1, "gap": 1, "fc": 3}
     while words:
-        kind = words.pop(0)
+        kind = words[0]
+        if len(words) < size.get(kind, 1) or flat != (kind == "fc"):
+            raise ValueError(f"unknown, misplaced or cut layer {kind}")
+        options, words = words[1 : size.get(kind, 1)], words[size.get(kind, 1) :]
         before = (c, hh, w)
         if kind in ("conv", "separable"):
-            f, k, a = int(words.pop(0)), int(words.pop(0)), words.pop(0)
+            f, k, a = number_of(options[0]), number_of(options[1]), activation_of(options[2])
             layers.append((kind, (k, a), before, (f, hh, w)))
             c = f
         elif kind == "residual":
-            k, a = int(words.pop(0)), words.pop(0)
+            k, a = number_of(options[0]), activation_of(options[1])
             layers.append((kind, (k, a), before, before))
         elif kind == "pool":
-            mode = words.pop(0)
-            if hh < 2 or w < 2:
-                raise ValueError("too small to pool")
+            if hh < 2 or w < 2 or options[0] not in ("max", "avg"):
+                raise ValueError("no such pool, or too small for it")
             hh, w = hh // 2, w // 2
-            layers.append((kind, (mode,), before, (c, hh, w)))
+            layers.append((kind, (options[0],), before, (c, hh, w)))
         elif kind in ("flatten", "gap"):
-            if flat:
-                raise ValueError("reduced twice")
             flat = True
             c, hh, w = (c * hh * w if kind == "flatten" else c), 1, 1
             layers.append((kind, (), before, (c, 1, 1)))
-        elif kind == "fc" and flat:
-            u, a = int(words.pop(0)), words.pop(0)
+        elif kind == "fc":
+            u, a = number_of(options[0]), activation_of(options[1])
             layers.append((kind, (a,), before, (u, 1, 1)))
             c = u
         else:
-            raise ValueError(f"unknown or misplaced layer {kind}")
+            raise ValueError(f"unknown layer {kind}")
+    if not flat:
+        raise ValueError("neither flatten nor gap")
     layers.append(("fc", ("",), (c, 1, 1), (classes, 1, 1)))
     return layers
 

@@ -55,8 +55,24 @@ def merkle(leaves):
     return sha3(b"\1" + merkle(leaves[:split]) + merkle(leaves[split:]))
 
 
+def chunks_of(data):
+    return [data[start : start + 1024] for start in range(0, len(data), 1024)]
+
+
 def object_id(data):
-    return merkle([data[start : start + 1024] for start in range(0, len(data), 1024)]).hex()
+    return merkle(chunks_of(data)).hex()
+
+
+def path_of(leaves, index):
+    """The siblings of a leaf, from the leaf upwards, as RFC 6962 defines them."""
+    if len(leaves) == 1:
+        return []
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    if index < split:
+        return [*path_of(leaves[:split], index), merkle(leaves[split:])]
+    return [*path_of(leaves[split:], index - split), merkle(leaves[:split])]
 
 
 def add(a, b):
@@ -103,6 +119,12 @@ def compress(point):
 BASE = decompress((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
 
 
+def public_key(secret):
+    """The key of 32 secret bytes (RFC 8032, 5.1.5)."""
+    scalar = int.from_bytes(hashlib.sha512(secret).digest()[:32], "little") & ((1 << 254) - 8) | 1 << 254
+    return compress(multiply(scalar, BASE))
+
+
 def is_signed(key, message, signature):
     """Cofactorless verification: [S]B − [k]A encodes to R."""
     try:
@@ -117,24 +139,53 @@ def is_signed(key, message, signature):
     return compress(add(multiply(s, BASE), multiply(k, minus))) == signature[:32]
 
 
+ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+PREFIX = [ord(c) >> 5 for c in "cai"] + [0] + [ord(c) & 31 for c in "cai"]
+
+
+def polymod(values):
+    check = 1
+    for value in values:
+        top = check >> 25
+        check = (check & 0x1FFFFFF) << 5 ^ value
+        for i, generator in enumerate((0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)):
+            check ^= generator if top >> i & 1 else 0
+    return check
+
+
 def address(key):
     """bech32 of the first 20 bytes of the key's hash."""
-    alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
     number = int.from_bytes(sha3(b"coinai/1/address\n" + key)[:20], "big")
     words = [(number >> (5 * i)) & 31 for i in range(31, -1, -1)]
+    check = polymod([*PREFIX, *words, 0, 0, 0, 0, 0, 0]) ^ 1
+    return "cai1" + "".join(ALPHABET[word] for word in words + [check >> 5 * (5 - i) & 31 for i in range(6)])
 
-    def polymod(values):
-        check = 1
-        for value in values:
-            top = check >> 25
-            check = (check & 0x1FFFFFF) << 5 ^ value
-            for i, generator in enumerate((0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)):
-                check ^= generator if top >> i & 1 else 0
-        return check
 
-    prefix = [ord(c) >> 5 for c in "cai"] + [0] + [ord(c) & 31 for c in "cai"]
-    check = polymod([*prefix, *words, 0, 0, 0, 0, 0, 0]) ^ 1
-    return "cai1" + "".join(alphabet[word] for word in words + [check >> 5 * (5 - i) & 31 for i in range(6)])
+def bytes_of_address(text):
+    """The 20 bytes in an address; one spelling only, since 20 bytes are 32 words without padding."""
+    words = [ALPHABET.find(sign) for sign in text[4:]]
+    if text[:4] != "cai1" or len(words) != 38 or -1 in words or polymod(PREFIX + words) != 1:
+        raise ValueError("not an address")
+    number = 0
+    for word in words[:32]:
+        number = number << 5 | word
+    return number.to_bytes(20, "big")
+
+
+def climb(leaf, index, count, path):
+    """The root that RFC 6962 gives for a leaf and its siblings from the leaf upwards; None if they do not fit."""
+    if count == 1:
+        return sha3(b"\0" + leaf) if index == 0 and not path else None
+    if not path or not 0 <= index < count:
+        return None
+    split = 1
+    while split * 2 < count:
+        split *= 2
+    if index < split:
+        left = climb(leaf, index, split, path[:-1])
+        return left and sha3(b"\1" + left + path[-1])
+    right = climb(leaf, index - split, count - split, path[:-1])
+    return right and sha3(b"\1" + path[-1] + right)
 
 
 def quality(error):
