@@ -54,6 +54,7 @@ from protocol.errors.encoding import (
 from protocol.errors.keys import (
     InvalidAccountNumber,
     InvalidAddress,
+    InvalidAmount,
     InvalidKeystore,
     InvalidMnemonic,
     InvalidPublicKey,
@@ -126,6 +127,7 @@ __all__ = [
     "InexactArithmetic",
     "InvalidAccountNumber",
     "InvalidAddress",
+    "InvalidAmount",
     "InvalidArchitecture",
     "InvalidChoices",
     "InvalidDataSet",

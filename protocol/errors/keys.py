@@ -120,3 +120,16 @@ class WeakPassphrase(ProtocolError):
     @property
     def detail(self) -> str:
         return f"A passphrase has at least {self.least} characters; several words are easy to remember."
+
+
+@dataclass(eq=False)
+class InvalidAmount(ProtocolError):
+    """A text that is no amount of CAI."""
+
+    code = 209
+    name = "invalid_amount"
+    reason: str
+
+    @property
+    def detail(self) -> str:
+        return f"The amount is refused: {self.reason}."

@@ -1,4 +1,5 @@
 // Amounts: CAI as a person types them, and base units, 10^8 a CAI (protocol, section 1). No floating point.
+// protocol/amounts.py does the same.
 import { Refused, require } from "../verify/refused.js";
 
 const DECIMALS = 8;
@@ -12,7 +13,7 @@ const FORM = new RegExp(`^(${WHOLE})(?:\\.([0-9]+))?$`);
  * Refused with a sentence for the person who types.
  */
 export function parse(text) {
-  const typed = text.trim();
+  const typed = text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "");
   require(typed !== "", "Say how many CAI.");
   require(!typed.includes(","), "Write the decimals behind a point, and group digits with blanks or not at all.");
   const found = FORM.exec(typed);
