@@ -29,7 +29,7 @@ class Ledger(Storage, Draw):
             self.entries[f"active/{subject}"] = {"proposal": "", "content": genesis[subject], "since": 0}
 
     def apply(self, *, height, round_number, hashes, parent, transactions):
-        """One block. ``hashes[k]`` is the hash of block h − 1 − k, as far as the chain goes or the beacon needs.
+        """One block. ``hashes[k]`` is the hash of block h − 1 − k, as far as they are known or needed.
 
         ``parent`` is ``{model, model_bytes, transactions}`` of block h − 1, None for the genesis block.
         """

@@ -114,7 +114,7 @@ def activation_of(word):
 
 
 def layers_of(text, shape, classes):
-    """[(kind, options, input shape, output shape)], the last layer included; ValueError if it is no network."""
+    """[(kind, options, input shape, output shape)], the last layer included; ValueError if it is none."""
     words, layers = text.split(), []
     c, hh, w = shape
     flat = False

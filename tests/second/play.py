@@ -107,7 +107,7 @@ class Play:
             "network": "play",
             "parameters": parameters,
             "timestamp": 1_750_000_000,
-            "allocations": {address: 10**6 for address in self.addresses[:5]},
+            "allocations": dict.fromkeys(self.addresses[:5], 10**6),
             "problem": self.keep(first.encode()),
             "grammar": self.keep(GRAMMARS[0].encode()),
         }
@@ -262,9 +262,7 @@ class Play:
     def keeper(self):
         return {
             "capacity": self.random.choice([0, 900, 9000, 20000, 50000, 50000]),
-            "endpoint": self.random.choice(
-                ["http://keeper", "x" * 256, "x" * 257, "", "ü", "\n"][:3] * 3 + ["ü"]
-            ),
+            "endpoint": self.random.choice(["http://keeper"] * 9 + ["x" * 256, "x" * 257, "", "ü", "\n"]),
             "bond": self.random.choice([0, 1, 6000, 16000, 16000, 20000, 40000]),
         }
 

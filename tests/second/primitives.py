@@ -173,7 +173,7 @@ def bytes_of_address(text):
 
 
 def climb(leaf, index, count, path):
-    """The root that RFC 6962 gives for a leaf and its siblings from the leaf upwards; None if they do not fit."""
+    """The root of RFC 6962 for a leaf and its siblings from the leaf upwards; None if they do not fit."""
     if count == 1:
         return sha3(b"\0" + leaf) if index == 0 and not path else None
     if not path or not 0 <= index < count:

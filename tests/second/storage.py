@@ -88,10 +88,11 @@ class Storage:
                 break
             total = sum(free for _, free in eligible)
             x = number(b"coinai/1/assign\n", bytes.fromhex(name), self.r, four(i)) % total
-            for address, free in eligible:
-                if x < free:
-                    break
-                x -= free
+            start = 0
+            for candidate, free in eligible:
+                if start <= x < start + free:
+                    address = candidate
+                start += free
             self.entries[f"replica/{name}/{address}"] = {"height": self.h, "proven": 0}
             self.change(f"keeper/{address}", used=self.entries[f"keeper/{address}"]["used"] + size)
             packed = bytes.fromhex(name) + base.bytes_of_address(address)
