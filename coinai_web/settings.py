@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "apps.wallet.middleware.know_address",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
@@ -70,7 +71,12 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "apps.wallet.context.wallet",
+            ]
+        },
     }
 ]
 
@@ -142,6 +148,14 @@ CSRF_TRUSTED_ORIGINS = [COINAI_SITE_URL]
 if CSRF_COOKIE_SECURE:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 30 * 24 * 3600
+# Signing in makes a session in the database: no users, no passwords. It ends at the latest after
+# COINAI_SESSION_DAYS, and earlier when nobody was seen for COINAI_SESSION_IDLE_DAYS.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE
+# The prefix makes browsers refuse such a cookie from a neighbouring host: nobody plants a session.
+SESSION_COOKIE_NAME = ("__Host-" if SESSION_COOKIE_SECURE else "") + "coinai-session"
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 86_400 * environment.read_number("COINAI_SESSION_DAYS", 30, least=1, most=365)
+COINAI_SESSION_IDLE_DAYS = environment.read_number("COINAI_SESSION_IDLE_DAYS", 7, least=1, most=365)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20  # bodies that are read as a whole; models and data sets are streamed
 
 # --- Rate limits of the API (apps/common/rate_limits.py) --------------------------------------------
@@ -149,7 +163,16 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20  # bodies that are read as a whole; mode
 # Requests a second and at once, of one address; what runs on this machine is not limited.
 COINAI_RATE_READ = environment.read_rate("COINAI_RATE_READ", "50/200")
 COINAI_RATE_WORK = environment.read_rate("COINAI_RATE_WORK", "5/20")
+COINAI_RATE_SIGN_IN = environment.read_rate("COINAI_RATE_SIGN_IN", "0.5/20")
 COINAI_RATE_EXEMPT = environment.read_networks("COINAI_RATE_EXEMPT", ["127.0.0.0/8", "::1/128"])
+
+# --- The faucet (apps/wallet/faucet.py) -------------------------------------------------------------
+
+# Coins for whoever asks, where they are worth nothing; there is none on main.
+COINAI_FAUCET = environment.read_flag("COINAI_FAUCET", default=COINAI_NETWORK != "main")
+COINAI_FAUCET_CAI = environment.read_number("COINAI_FAUCET_CAI", 10, least=1, most=1000)
+COINAI_FAUCET_WAIT = environment.read_number("COINAI_FAUCET_WAIT", 3600, least=1, most=30 * 86_400)
+COINAI_FAUCET_GRANTS = environment.read_number("COINAI_FAUCET_GRANTS", 5, least=1, most=10_000)
 
 # --- Logging --------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from apps.chain.candidates import submit_candidate as _submit_candidate
 from apps.chain.contents import derive as derive_nonce
 from apps.chain.contents import get_architecture, get_data_set, get_data_set_id, get_grammar, get_problem
+from apps.chain.genesis import PUBLIC_SECRETS
 from apps.chain.mempool import submit_transaction
 from apps.chain.models import Block, BlockTransaction, Transaction
 from apps.chain.rounds import (
@@ -56,6 +57,7 @@ def submit_candidate(raw: bytes, *, now: float | None = None) -> Block:
 
 
 __all__ = [
+    "PUBLIC_SECRETS",
     "Block",
     "BlockTransaction",
     "LayerOut",

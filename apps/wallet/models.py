@@ -13,8 +13,7 @@ class SignInChallenge(models.Model):
 
     nonce_hash = models.CharField(primary_key=True, max_length=64)  # SHA3-256; the nonce is in the message
     browser_hash = models.CharField(max_length=64)  # SHA3-256 of the cookie of the browser that asked
-    address = models.CharField(max_length=90)
-    message = models.TextField()
+    message_hash = models.CharField(max_length=64)  # SHA3-256
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
@@ -23,7 +22,7 @@ class SignInChallenge(models.Model):
         indexes = [models.Index(fields=["expires_at"], name="wallet_challenge_expires")]
 
     def __str__(self) -> str:
-        return f"challenge of {self.address} at {self.created_at:%H:%M:%S}"
+        return f"challenge of {self.created_at:%H:%M:%S}"
 
 
 class WalletSession(models.Model):
