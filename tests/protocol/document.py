@@ -16,6 +16,7 @@ SITE_ERRORS = (
     "apps.chain.errors",
     "apps.pool.errors",
     "apps.explorer.errors",
+    "apps.governance.errors",
 )
 
 
