@@ -1,13 +1,13 @@
 """Models by quality: lists that cost the same however long the chain is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from apps.chain import api as chain
 from apps.common.errors import NotFound
 from apps.explorer.models import SIZE_CLASSES, ModelRecord, ModelReport
-from apps.explorer.projections import get_size_class
+from apps.explorer.projections import build_record, get_size_class
 from protocol.architecture import layers_to_json, parse_architecture
 from protocol.errors import ObjectMissing, ProtocolError
 
@@ -48,15 +48,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """A model: the blocks of the best chain that carry it, lowest first, its network, and its report.
+    """A model: the blocks that carry it, lowest first, its network, and its report.
 
-    ``report`` is None until it was computed.
+    The blocks are of the best chain. Where none of that carries it, they are evaluated ones beside it,
+    and ``is_in_chain`` is False. ``report`` is None until it was computed.
     """
 
     model: str
     records: Sequence[ModelRecord]
     layers: Sequence[dict[str, Any]]
     report: ModelReport | None
+    is_in_chain: bool
 
     @property
     def record(self) -> ModelRecord:
@@ -91,20 +93,40 @@ def list_models(
 
 
 def get_model(model: str) -> ModelView:
-    """A model of the best chain. Raises NotFound."""
+    """A model of a block, also of one beside the best chain. Raises NotFound."""
     records = list(ModelRecord.objects.filter(model=model).order_by("height")[:100])
+    is_in_chain = bool(records)
+    if not is_in_chain:
+        records = list_outside(model)
     if not records:
-        raise NotFound("model of this id in the chain")
+        raise NotFound("model of this id")
     report = ModelReport.objects.filter(model=model, problem=records[0].problem).first()
-    return ModelView(model, records, list_layers(records[0]), report)
+    return ModelView(model, records, list_layers(records[0]), report, is_in_chain)
+
+
+def list_outside(model: str) -> list[ModelRecord]:
+    """Records, which are kept nowhere, of the evaluated blocks beside the best chain that carry a model."""
+    found = chain.list_blocks_of_model(model)
+    blocks = [row for row in found if not row.canonical and row.status == chain.Block.Status.VALID]
+    parents = {row.hash: row.timestamp for row in _find_parents(blocks)}
+    return [build_record(row, parents.get(row.previous, row.timestamp)) for row in blocks]
+
+
+def _find_parents(blocks: Sequence[chain.Block]) -> Iterable[chain.Block]:
+    if not blocks:
+        return []
+    return chain.Block.objects.filter(hash__in={row.previous for row in blocks}).only("hash", "timestamp")
 
 
 def get_record(model: str) -> ModelRecord:
-    """The first block of the best chain that carries a model. Raises NotFound."""
+    """The first block that carries a model, of the best chain if one of it does. Raises NotFound."""
     record = ModelRecord.objects.filter(model=model).order_by("height").first()
-    if record is None:
-        raise NotFound("model of this id in the chain")
-    return record
+    if record is not None:
+        return record
+    outside = list_outside(model)
+    if not outside:
+        raise NotFound("model of this id")
+    return outside[0]
 
 
 def list_layers(record: ModelRecord) -> list[dict[str, Any]]:

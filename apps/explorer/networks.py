@@ -41,7 +41,7 @@ class Rounds:
 
 
 def get_rounds(tip: int) -> Rounds | None:
-    """Rounds that the last WINDOW blocks up to height ``tip`` took; None before the first block. One query."""
+    """Rounds that the last WINDOW blocks up to ``tip`` took; None before the first block. One query."""
     groups = (
         _window(tip).values("round").annotate(count=Count("height"), time=Sum("seconds")).order_by("round")
     )

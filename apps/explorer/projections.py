@@ -105,7 +105,7 @@ def project(blocks: Sequence[Connected], totals: Totals) -> None:
     entries = [entry for one in blocks for entry in list_entries(one.block, one.contents)]
     AddressEntry.objects.bulk_create(entries, batch_size=5000)
     store.add_summaries(store.sum_entries(entries))
-    records = [build_record(one) for one in blocks]
+    records = [build_record(one.block, one.parent_timestamp) for one in blocks]
     ModelRecord.objects.bulk_create(records, batch_size=1000)
     refresh_buckets(records[0].height, records[-1].height)
     store.add_contents(sum_contents(records))
@@ -174,9 +174,8 @@ def list_changes(item: Reward | SignedTransaction, reward: int) -> Iterable[tupl
     return [(item.sender, kind, change, item.fee), *others]
 
 
-def build_record(connected: Connected) -> ModelRecord:
+def build_record(block: chain.Block, parent_timestamp: int) -> ModelRecord:
     """The record of a block's model. Without its grammar or problem at hand, the network stays unknown."""
-    block = connected.block
     text, layers, parameters, macs = "", 0, 0, 0
     try:
         _, network = chain.get_architecture(block)
@@ -189,7 +188,7 @@ def build_record(connected: Connected) -> ModelRecord:
         block=block.hash,
         model=block.model,
         timestamp=block.timestamp,
-        seconds=block.timestamp - connected.parent_timestamp,
+        seconds=block.timestamp - parent_timestamp,
         round=block.round,
         threshold=block.threshold,
         problem=block.problem,

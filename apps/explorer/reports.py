@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from redis.exceptions import RedisError
 
 from apps.chain import api as chain
-from apps.explorer.models import ModelRecord, ModelReport
+from apps.common.errors import NotFound
+from apps.explorer.leaderboard import get_record
+from apps.explorer.models import ModelReport
 from apps.explorer.models_at_work import load_model, prepare
 from protocol.evaluation import compute_error_of_counts
 from protocol.tensor_file import TensorView
@@ -70,12 +72,13 @@ def forget_requests() -> None:
 
 
 def make_report(model: str) -> ModelReport | None:
-    """The report on a model of the best chain, computed unless it is there; None when the model is not.
+    """The report on a model, computed unless it is there; None when no evaluated block carries the model.
 
     Raises ObjectMissing while its file, its problem or the data set is not here.
     """
-    record = ModelRecord.objects.filter(model=model).order_by("height").first()
-    if record is None:
+    try:
+        record = get_record(model)
+    except NotFound:
         return None
     known = ModelReport.objects.filter(model=model, problem=record.problem).first()
     if known is not None:

@@ -94,8 +94,12 @@ class FilesOut(Schema):
 
 
 class ModelOut(ModelItem):
-    """A model on its own; `report` is null until it was computed, ask again in a few seconds then."""
+    """A model on its own; `report` is null until it was computed, ask again in a few seconds then.
 
+    `canonical` is false when its blocks lie beside the best chain.
+    """
+
+    canonical: bool
     blocks: list[ModelBlock]
     layers: list[LayerOut]
     report: ReportOut | None

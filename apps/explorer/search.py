@@ -144,11 +144,23 @@ def _find_hashes(prefix: str) -> Iterator[Hit]:
         yield Hit(
             "transaction", row.txid, f"Transaction {shorten(row.txid)}", f"{row.kind}, {row.status}", url
         )
-    models = ModelRecord.objects.filter(model__startswith=prefix).order_by("model", "height")
-    for record in models[:MOST_OF_A_KIND]:
-        yield _model_hit(record)
+    yield from _find_models(prefix)
     for content in ContentSummary.objects.filter(id__startswith=prefix).order_by("id")[:MOST_OF_A_KIND]:
         yield _content_hit(content)
+
+
+def _find_models(prefix: str) -> Iterator[Hit]:
+    """Models of blocks of the chain, and of evaluated blocks beside it, each once."""
+    rows = chain.Block.objects.filter(
+        Q(canonical=True) | Q(status=chain.Block.Status.VALID), model__startswith=prefix, height__gt=0
+    )
+    seen: set[str] = set()
+    for row in rows.only("model", "error", "height", "canonical").order_by("model", "-canonical", "height")[
+        :MOST_OF_A_KIND
+    ]:
+        if row.model not in seen:
+            seen.add(row.model)
+            yield _model_hit(row)
 
 
 def _find_titles(query: str) -> Iterator[Hit]:
@@ -172,9 +184,10 @@ def _address_hit(address: str, detail: str) -> Hit:
     return Hit("address", address, f"Address {shorten(address, 10, 6)}", detail, url)
 
 
-def _model_hit(record: ModelRecord) -> Hit:
-    detail = f"error {format_percent(record.error)}, block {group_digits(record.height)}"
-    return Hit("model", record.model, f"Model {shorten(record.model)}", detail, f"/models/{record.model}/")
+def _model_hit(row: chain.Block) -> Hit:
+    standing = "" if row.canonical else ", which is not in the chain"
+    detail = f"error {format_percent(row.error)}, block {group_digits(row.height)}{standing}"
+    return Hit("model", row.model, f"Model {shorten(row.model)}", detail, f"/models/{row.model}/")
 
 
 def _content_hit(content: ContentSummary) -> Hit:

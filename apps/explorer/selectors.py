@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.chain import api as chain
-from apps.common.formats import format_coins, format_percent
+from apps.common.formats import format_coins, format_percent, group_digits
 from apps.common.live import read_snapshot
 from apps.explorer.diagram import Piece, build_diagram
 from apps.explorer.walk import Walk, build_walk
@@ -70,9 +70,10 @@ def get_standing(block: chain.Block, confirmations: int) -> Standing:
     """Where a block stands, in words."""
     if block.canonical:
         more = confirmations - 1
-        words = "in the chain" if more == 0 else f"in the chain, {more} on top"
-        sentence = "It is the last block." if more == 0 else f"{more} later blocks build on it."
-        return Standing("accepted", words, sentence.replace("1 later blocks build", "1 later block builds"))
+        if more == 0:
+            return Standing("accepted", "in the chain", "It is the last block.")
+        builds = "1 later block builds" if more == 1 else f"{group_digits(more)} later blocks build"
+        return Standing("accepted", f"in the chain, {group_digits(more)} on top", f"{builds} on it.")
     if block.status == chain.Block.Status.REFUSED:
         return Standing("refused", "refused", f"It broke rule {block.refused_code} of the protocol.")
     if block.connected_at is not None:

@@ -52,6 +52,7 @@ def model_detail(view: ModelView) -> Json:
         for record in view.records
     ]
     return model_json(view.record) | {
+        "canonical": view.is_in_chain,
         "blocks": blocks,
         "layers": view.layers,
         "report": None if view.report is None else report_json(view.report),

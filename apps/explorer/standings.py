@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from apps.chain import api as chain
 from apps.common.formats import group_digits
+from apps.explorer.rivals import find_rival
 
 MOST_BLOCKS = 20
 
@@ -35,6 +36,8 @@ class TransactionView:
     stale_blocks: Sequence[chain.Block]
     """Blocks outside the best chain that hold it too."""
     standing: Standing
+    rival: chain.Transaction | None
+    """For one that was dropped: the transaction that took its place, where the rows know it."""
 
     @property
     def outputs(self) -> Sequence[Mapping[str, Any]]:
@@ -104,6 +107,7 @@ def get_transaction(txid: str) -> TransactionView:
         confirmations=told["confirmations"],
         stale_blocks=[block for block in blocks if not block.canonical],
         standing=_tell_standing(row, told["confirmations"]),
+        rival=find_rival(row) if row.status == chain.Transaction.Status.DROPPED else None,
     )
 
 

@@ -11,7 +11,6 @@ from django.views.decorators.vary import vary_on_headers
 
 from apps.chain import api as chain
 from apps.common.errors import BadParameter, NotFound
-from apps.common.formats import group_digits
 from apps.explorer import api, reports
 from apps.explorer.access import explains_errors
 from apps.explorer.charts import chart_quality
@@ -23,7 +22,7 @@ from apps.explorer.leaderboard import ModelView
 from apps.explorer.model_files import write_loader
 from apps.explorer.models import ModelRecord
 from apps.explorer.report_page import build_report
-from apps.explorer.selectors import METRICS
+from apps.explorer.selectors import METRICS, get_standing
 from apps.pool import api as pool
 from protocol.architecture import Architecture, parse_architecture
 from protocol.errors import ObjectMissing
@@ -92,15 +91,18 @@ def model_detail(request: HttpRequest, model: str) -> HttpResponse:
     view = _find_model(model)
     record = view.record
     network, problem = _find_network(record)
+    tip, source = chain.get_tip(), chain.get_block(record.block)
     context: dict[str, Any] = {
         "model": model,
+        "tip": tip,
+        "is_in_chain": view.is_in_chain,
         "record": record,
         "records": view.records,
         "layers": view.layers,
         "problem": problem,
         "network": network,
-        "standing": _describe_standing(chain.get_tip().height - record.height),
-        "source": chain.get_block(record.block),
+        "standing": get_standing(source, tip.height - record.height + 1),
+        "source": source,
         "winner": pool.get_winning_run(record.block),
     }
     if problem is not None and network is not None:
@@ -173,7 +175,7 @@ def _find_part(request: HttpRequest) -> str:
 
 def _find_model(model: str) -> ModelView:
     if not HEX64.fullmatch(model):
-        raise NotFound("model of this id in the chain")
+        raise NotFound("model of this id")
     return api.get_model(model)
 
 
@@ -211,12 +213,6 @@ def _describe_report(view: ModelView, problem: Problem) -> dict[str, Any]:
         "values": channels * height * width,
         "says": names if len(names) <= MOST_SAID else names[:SAID],
     }
-
-
-def _describe_standing(on_top: int) -> str:
-    if on_top < 2:
-        return "in the chain, 1 block on top" if on_top else "in the last block"
-    return f"in the chain, {group_digits(on_top)} blocks on top"
 
 
 def _list_files(record: ModelRecord, network: Architecture, problem: Problem) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from apps.explorer.report_page import build_report
 from apps.explorer.tasks import report_model
 from protocol.problem import Problem
 from tests.apps.chain.miner import Miner
+from tests.apps.explorer.test_network_page import replace_branch
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +48,7 @@ def test_it_says_what_the_model_is_and_where_it_comes_from(client: Client, miner
     miner.extend()
     html = read(client, f"/models/{block.model}/")
     assert "Model of block 1" in html
-    assert "in the chain, 1 block on top" in html
+    assert "in the chain, 1 on top" in html
     assert "public validation set" in html
     for address in (
         f"/blocks/{block.hash}/",
@@ -207,3 +208,33 @@ def test_the_lines_on_the_page_load_the_files_on_the_page(
     )
     assert done.returncode == 0, done.stderr
     assert np.ceil(round(float(done.stdout) * 10**6, 3)) == block.error
+
+
+def test_a_model_of_a_stale_block_is_shown_as_such(client: Client, miner: Miner, genesis: Block) -> None:
+    [stale], [chosen, *_] = replace_branch(miner, genesis, 1)
+    html = read(client, f"/models/{stale.model}/")
+    assert "The block of this model is not part of the chain." in html
+    assert "It was in the chain until a heavier branch took its place." in html
+    assert 'class="panel outside"' in html
+    assert "not part of the chain" not in read(client, f"/models/{chosen.model}/")
+    assert read(client, f"/search/?q={stale.model[:12]}&list=1").count("which is not in the chain") == 1
+
+
+def test_a_candidate_that_lost_has_its_report_and_its_files_too(
+    client: Client, miner: Miner, genesis: Block
+) -> None:
+    chosen = miner.extend()
+    rival = miner.evaluate(parent=genesis, start=chosen.nonce + 1)
+    assert "Another candidate won the contest" in read(client, f"/models/{rival.model}/")
+    report_model(rival.model)
+    assert "being computed exactly" not in read(client, f"/models/{rival.model}/")
+    assert client.get(f"/api/v1/models/{rival.model}/float.safetensors").status_code == 200
+    detail = client.get(f"/api/v1/models/{rival.model}").json()
+    assert (detail["canonical"], detail["block"]) == (False, rival.hash)
+    assert detail["report"]["error"] == rival.error
+    assert client.get(f"/api/v1/models/{chosen.model}").json()["canonical"]
+
+
+def test_a_model_that_nobody_evaluated_here_is_not_shown(client: Client, miner: Miner) -> None:
+    waiting = miner.submit()
+    assert client.get(f"/models/{waiting.model}/").status_code == 404

@@ -1,5 +1,7 @@
 """A transaction's page: what it does, where it stands, and the proof that its block holds it."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
@@ -7,6 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from apps.chain.mempool import submit_transaction
 from apps.chain.models import Block, Transaction
 from apps.chain.services import connect_block, disconnect_block
+from apps.explorer import rivals
 from apps.explorer.standings import count_levels, get_transaction
 from protocol.encoding import encode
 from protocol.merkle import inclusion_path
@@ -76,6 +79,42 @@ def test_a_dropped_one_says_that_nothing_was_paid(client: Client, miner: Miner) 
     html = read(client, lost)
     assert "dropped" in html
     assert "Nothing was paid" in html
+
+
+def test_a_dropped_one_names_the_one_that_took_its_place(client: Client, miner: Miner) -> None:
+    lost = send(transfer(ALICE, (DAVE, 1), fee=1))
+    better = transfer(ALICE, (DAVE, 1), fee=2)
+    send(better)
+    html = read(client, lost)
+    assert "The one that waits instead" in html
+    assert f'href="/transactions/{better.txid}/"' in html
+    winner = transfer(ALICE, (BOB, 1), fee=3)
+    miner.extend(signed=[winner])
+    html = read(client, lost)
+    assert "The one in the chain" in html
+    assert f'href="/transactions/{winner.txid}/"' in html
+
+
+def test_the_one_that_took_its_place_is_found_behind_many_later_ones(
+    client: Client, miner: Miner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rivals, "LOOKED_AT", 2)
+    lost = send(transfer(ALICE, (DAVE, 1), fee=1))
+    winner = transfer(ALICE, (BOB, 1), fee=3)
+    block = miner.extend(signed=[winner])
+    for number in range(1, 4):
+        miner.extend(signed=[transfer(ALICE, (BOB, 1), sequence=number)])
+    seen = datetime.fromtimestamp(block.timestamp, UTC)
+    Transaction.objects.filter(txid=lost).update(first_seen=seen)
+    monkeypatch.setattr(rivals, "EARLIER_SECONDS", 0)
+    assert f'href="/transactions/{winner.txid}/"' in read(client, lost)
+
+
+def test_one_whose_rival_is_unknown_stays_alone(client: Client, genesis: Block) -> None:
+    lost = send(transfer(ALICE, (DAVE, 1), fee=1))
+    Transaction.objects.filter(txid=lost).update(status="dropped")
+    assert get_transaction(lost).rival is None
+    assert "Nothing was paid" in read(client, lost)
 
 
 def test_a_reward_says_when_it_can_be_spent(client: Client, miner: Miner) -> None:
