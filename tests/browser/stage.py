@@ -80,6 +80,7 @@ class Stage:
             "problem": included.problem,
             "grammar": included.grammar,
             "unread": included.model,
+            "outside": stale.model,
         } | self._report_on(won["hash"])
 
     def connect(self) -> dict[str, Any]:

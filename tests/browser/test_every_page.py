@@ -34,6 +34,7 @@ PAGES = {
     "models, none": "/models/?min_parameters=99999999",
     "model": "/models/{model}/",
     "model without a report": "/models/{unread}/",
+    "model of a stale block": "/models/{outside}/",
     "problems": "/problems/",
     "problem": "/problems/{problem}/",
     "grammars": "/grammars/",
