@@ -174,6 +174,11 @@ COINAI_FAUCET_CAI = environment.read_number("COINAI_FAUCET_CAI", 10, least=1, mo
 COINAI_FAUCET_WAIT = environment.read_number("COINAI_FAUCET_WAIT", 3600, least=1, most=30 * 86_400)
 COINAI_FAUCET_GRANTS = environment.read_number("COINAI_FAUCET_GRANTS", 5, least=1, most=10_000)
 
+# --- The wallet in the browser ----------------------------------------------------------------------
+
+# Cost of scrypt as a power of two, for keystores that browsers make; tests take the least that is accepted.
+COINAI_WALLET_SCRYPT = environment.read_number("COINAI_WALLET_SCRYPT", 17, least=14, most=20)
+
 # --- Logging --------------------------------------------------------------------------------------
 
 LOGGING_CONFIG = "logging.config.dictConfig"

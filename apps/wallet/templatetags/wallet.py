@@ -1,0 +1,24 @@
+"""What a page needs to let somebody sign in the browser."""
+
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.middleware.csrf import get_token
+
+register = template.Library()
+
+FAUCET_NETWORKS = ("devnet", "testing")
+
+
+@register.inclusion_tag("components/sign_box.html", takes_context=True)
+def sign_box(context: template.Context) -> dict[str, Any]:
+    """What static/js/wallet/config.js reads; a page that imports sign_box.js has this in its content."""
+    request = context["request"]
+    return {
+        "network": settings.COINAI_NETWORK,
+        "scrypt": settings.COINAI_WALLET_SCRYPT,
+        "csrf": get_token(request),
+        "signed_in": context.get("signed_in_address") or "",
+        "has_faucet": settings.COINAI_NETWORK in FAUCET_NETWORKS,
+    }
