@@ -19,6 +19,8 @@ from apps.common.errors import (
 )
 from protocol.encoding import encode
 
+PRIVATE = "/api/v1/session"
+"""What begins so is about one visitor: only this site's own pages may read it, and nothing keeps it."""
 FOREVER = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 Response = TypeVar("Response", bound=HttpResponseBase)
@@ -156,7 +158,7 @@ def _explain(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 def _tag_content(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    if response.streaming:
+    if response.streaming or "no-store" in response.get("Cache-Control", ""):
         return response
     tag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
     if is_fresh(request, tag):
@@ -167,13 +169,13 @@ def _tag_content(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 def allow_other_sites(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: scripts of other sites may read the API and send signed transactions; there are no
-    cookies in it.
+    """Middleware: scripts of other sites may read the API and send signed transactions, never with a
+    visitor's cookies (no `Access-Control-Allow-Credentials`), and never sessions.
     """
 
     @wraps(get_response)
     def middleware(request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith("/api/"):
+        if not request.path.startswith("/api/") or request.path.startswith(PRIVATE):
             return get_response(request)
         if request.method == "OPTIONS":
             response = HttpResponse(status=204)

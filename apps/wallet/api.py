@@ -1,3 +1,38 @@
 """The wallet's public face: the only module of this app that other apps import."""
 
-__all__: list[str] = []
+from apps.wallet.access import (
+    check_next,
+    get_safe_next,
+    get_session,
+    get_signed_in_address,
+    require_session,
+    sign_in_required,
+)
+from apps.wallet.models import WalletSession, WorkerKey
+from apps.wallet.sessions import list_sessions
+from apps.wallet.signals import worker_key_revoked
+from apps.wallet.worker_keys import (
+    get_worker_key,
+    list_worker_keys,
+    register_worker_key,
+    revoke_worker_key,
+    worker_key_json,
+)
+
+__all__ = [
+    "WalletSession",
+    "WorkerKey",
+    "check_next",
+    "get_safe_next",
+    "get_session",
+    "get_signed_in_address",
+    "get_worker_key",
+    "list_sessions",
+    "list_worker_keys",
+    "register_worker_key",
+    "require_session",
+    "revoke_worker_key",
+    "sign_in_required",
+    "worker_key_json",
+    "worker_key_revoked",
+]

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
+from apps.common.http import PRIVATE
 from apps.wallet.access import get_signed_in_address
 
-PRIVATE = ("/api/v1/session", "/wallet/")
-"""Answers under these are about one visitor: no cache keeps them, and no other site's page reads them."""
+NOT_KEPT = (PRIVATE, "/wallet/")
+"""Answers under these are about one visitor: no cache keeps them."""
 
 
 def know_address(
@@ -21,7 +22,7 @@ def know_address(
     def middleware(request: HttpRequest) -> HttpResponse:
         request.address = SimpleLazyObject(lambda: get_signed_in_address(request))  # type: ignore[attr-defined]
         response = get_response(request)
-        if request.path.startswith(PRIVATE):
+        if request.path.startswith(NOT_KEPT):
             response["Cache-Control"] = "no-store, private"
         return response
 

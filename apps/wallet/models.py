@@ -61,7 +61,7 @@ class WorkerKey(models.Model):
     statement = models.TextField()  # canonical JSON
     signature = models.CharField(max_length=128)
     registered_at = models.DateTimeField()
-    revoked_at = models.DateTimeField(null=True)
+    revoked_at = models.BigIntegerField(null=True)  # unix seconds
     revocation = models.TextField(default="")  # the signed statement; empty when a session revoked it
     revocation_signature = models.CharField(max_length=128, default="")
 

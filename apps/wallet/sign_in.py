@@ -1,4 +1,4 @@
-"""Signing in with a wallet: a message to sign, then a session for whoever signed it. No passwords, no users."""
+"""Signing in with a wallet: a message to sign, then a session for whoever signed it. No passwords."""
 
 import secrets
 from dataclasses import dataclass

@@ -14,6 +14,7 @@ SITE_ERRORS = (
     "apps.common.errors",
     "apps.common.object_store",
     "apps.chain.errors",
+    "apps.wallet.errors",
     "apps.pool.errors",
     "apps.explorer.errors",
     "apps.governance.errors",
