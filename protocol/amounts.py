@@ -1,5 +1,5 @@
-"""Amounts as people type and read them: CAI with up to eight decimals; 10^8 base units are a CAI (docs/protocol.md
-§1). static/js/wallet/amount.js does the same.
+"""Amounts as people type and read them: CAI with up to eight decimals; 10^8 base units are a CAI
+(docs/protocol.md §1). static/js/wallet/amount.js does the same.
 """
 
 import re

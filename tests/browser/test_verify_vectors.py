@@ -92,7 +92,7 @@ def test_it_agrees_with_the_vectors(page: Page, name: str) -> None:
 
 def test_all_files_that_can_be_checked_are_listed(page: Page) -> None:
     names = page.evaluate("async () => (await import('/browser/verify_vectors.js')).names")
-    files = {path.stem for path in FOLDERS["vectors"].glob("*.json")}
+    files = {path.stem for path in FOLDERS["vectors"].glob("*.json") if not path.stem.startswith("wallet")}
     assert set(names) == set(FILES) == files
 
 
