@@ -12,6 +12,7 @@ from ninja.openapi.schema import OpenAPISchema
 from apps.chain.rest import router as chain_router
 from apps.common.errors import PROBLEM_TYPE, BadRequest, DatabaseAway, NotFound, problem_response
 from apps.explorer.rest import router as explorer_router
+from apps.governance.rest import router as governance_router
 from apps.pool.rest import router as pool_router
 from apps.wallet.rest import router as wallet_router
 from protocol.errors import ProtocolError
@@ -49,6 +50,7 @@ api = SiteAPI(
 )
 api.add_router("/v1", chain_router)
 api.add_router("/v1", wallet_router)
+api.add_router("/v1", governance_router)
 api.add_router("/v1", pool_router)
 api.add_router("/v1", explorer_router)
 

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "apps.common",
     "apps.chain",
     "apps.wallet",
+    "apps.governance",
     "apps.pool",
     "apps.explorer",
 ]

@@ -136,3 +136,78 @@ class NothingToLearn(ProtocolError):
     @property
     def detail(self) -> str:
         return f"There is nothing to learn from this data: {self.reason}."
+
+
+@dataclass(eq=False)
+class UploadUnknown(ProtocolError):
+    """An upload that is not here, or a token that is not its own."""
+
+    code = 1310
+    name = "upload_unknown"
+    status = 404
+
+    @property
+    def detail(self) -> str:
+        return (
+            "There is no such upload, or the token is not its own. "
+            "Uploads are dropped after a day: begin anew."
+        )
+
+
+@dataclass(eq=False)
+class WrongOffset(ProtocolError):
+    """A piece that does not follow what is here."""
+
+    code = 1311
+    name = "wrong_offset"
+    status = 409
+    offset: int
+    received: int
+
+    @property
+    def detail(self) -> str:
+        return f"The piece begins at byte {self.offset}, the next one is {self.received}: go on from there."
+
+
+@dataclass(eq=False)
+class WrongUploadState(ProtocolError):
+    """A step that an upload is not ready for."""
+
+    code = 1312
+    name = "wrong_upload_state"
+    status = 409
+    state: str
+    wanted: str
+
+    @property
+    def detail(self) -> str:
+        return f"The upload is {self.state}; this needs it to be {self.wanted}."
+
+
+@dataclass(eq=False)
+class TooManyUploads(ProtocolError):
+    """More uploads than one sender, or all together, may have waiting."""
+
+    code = 1313
+    name = "too_many_uploads"
+    status = 429
+    reason: str
+    retry_after: int = 600
+
+    @property
+    def detail(self) -> str:
+        return f"{self.reason}. Delete one that you no longer need, or try again later."
+
+
+@dataclass(eq=False)
+class PieceCutShort(ProtocolError):
+    """A piece whose end did not arrive."""
+
+    code = 1314
+    name = "piece_cut_short"
+    received: int
+    announced: int
+
+    @property
+    def detail(self) -> str:
+        return f"{self.received} of {self.announced} bytes of the piece arrived; send it again."
