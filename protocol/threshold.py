@@ -1,11 +1,13 @@
 """Quality of an error and threshold of a round, in millibits (docs/protocol.md §5)."""
 
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from protocol.blocks import Header
 from protocol.errors import ErrorOutOfRange
 from protocol.params import ChainParams
+
+if TYPE_CHECKING:  # blocks hold proposals, whose manifests have a floor: at run time that would be a circle
+    from protocol.blocks import Header
 
 MAX_ERROR: Final = 10**6
 """All examples wrong, in parts per million."""
@@ -22,7 +24,7 @@ def compute_quality(error: int) -> int:
     return int((MAX_ERROR**1000 // error**1000).bit_length()) - 1
 
 
-def compute_opening(params: ChainParams, *, parent: Header, problem: str, floor: int) -> int:
+def compute_opening(params: ChainParams, *, parent: "Header", problem: str, floor: int) -> int:
     """Return the threshold of round 0 after ``parent`` for a block that works on ``problem`` (§5).
 
     ``floor`` is the problem's quality(floor_error). The first block of a problem opens at it; a genesis

@@ -13,20 +13,30 @@ from protocol.blocks import VERSION, Block, Genesis, Header, is_valid_seal, pars
 from protocol.bnf import Grammar, parse_grammar
 from protocol.data_set import check_data_set
 from protocol.errors import (
+    AlreadyProposed,
     AmountOverflow,
     BelowThreshold,
+    BondTooSmall,
+    CapacityTooSmall,
     DerivationTooLong,
     DuplicateKey,
+    DuplicateRule,
     EncodingTooDeep,
     EncodingTooLarge,
     ErrorOutOfRange,
     FalseClaim,
     FromTheFuture,
+    GrammarSyntax,
+    GrammarTooLarge,
     InvalidAddress,
     InvalidArchitecture,
+    InvalidEndpoint,
+    InvalidProblem,
     InvalidPublicKey,
     InvalidSeal,
     InvalidSignature,
+    InvalidStorageProof,
+    KeeperLeaving,
     MacsOutOfRange,
     MisplacedReward,
     MissingReward,
@@ -34,20 +44,32 @@ from protocol.errors import (
     ModelSumTooLarge,
     ModelTooLarge,
     ModelValueOutOfRange,
+    NoKeeper,
     NonceOutOfRange,
     NotCanonical,
+    NothingToWithdraw,
     NotJson,
     NotUtf8,
     ObjectMissing,
     Overdraft,
+    ProblemExceedsLimits,
+    ProofOutOfTime,
+    ProposalDrawn,
     ProtocolError,
     TooManyParameters,
     TooManyTransactions,
     TrivialArchitecture,
+    UndefinedName,
     UnexpectedGenesis,
+    UnknownChallenge,
     UnknownKind,
+    UnknownProposal,
+    UnknownSubject,
+    UnproductiveName,
+    UnreachableName,
     UnsupportedValue,
     WrongContents,
+    WrongDataBytes,
     WrongFields,
     WrongHeight,
     WrongModel,
@@ -57,6 +79,7 @@ from protocol.errors import (
     WrongNetwork,
     WrongOutputCount,
     WrongParent,
+    WrongProver,
     WrongRewardHeight,
     WrongSequence,
     WrongState,
@@ -69,7 +92,16 @@ from protocol.errors import (
 )
 from protocol.evaluation import evaluate
 from protocol.grammar import Derivation, compute_seed
-from protocol.ledger import ActiveContents, MuHash, StateReader, Transition, active_contents, apply_block
+from protocol.ledger import (
+    NO_PAST,
+    ActiveContents,
+    MuHash,
+    Past,
+    StateReader,
+    Transition,
+    active_contents,
+    apply_block,
+)
 from protocol.merkle import object_id
 from protocol.metrics import compute_least_error
 from protocol.model_file import Model, read_model
@@ -121,10 +153,23 @@ _RULES: Final[tuple[tuple[str, tuple[type[ProtocolError], ...]], ...]] = (
     ),
     ("The model has the length that the architecture gives.", (WrongModelBytes,)),
     (
-        "Every signed transaction is well formed and signed.",
-        (WrongNetwork, WrongOutputCount, ZeroAmount, InvalidAddress, InvalidPublicKey, InvalidSignature),
+        "Every signed transaction is well formed and signed; a manifest in it is as in 2 and 3.",
+        (
+            *(WrongNetwork, WrongOutputCount, ZeroAmount, InvalidAddress),
+            *(UnknownSubject, InvalidProblem, ProblemExceedsLimits, GrammarSyntax, GrammarTooLarge),
+            *(UndefinedName, UnreachableName, UnproductiveName, DuplicateRule),
+            *(CapacityTooSmall, InvalidEndpoint, InvalidPublicKey, InvalidSignature),
+        ),
     ),
-    ("Every transaction applies to the ledger, in order.", (WrongSequence, Overdraft, AmountOverflow)),
+    (
+        "Every transaction applies to the ledger, in order.",
+        (
+            *(WrongSequence, Overdraft, AmountOverflow),
+            *(AlreadyProposed, WrongDataBytes, UnknownProposal, ProposalDrawn, NothingToWithdraw),
+            *(KeeperLeaving, CapacityTooSmall, BondTooSmall, NoKeeper),
+            *(UnknownChallenge, WrongProver, ProofOutOfTime, InvalidStorageProof),
+        ),
+    ),
     ("The header commits to the ledger afterwards.", (WrongState,)),
     ("The block's round has ended.", (FromTheFuture,)),
     ("Model and data set are here; otherwise the block is undecided.", (ObjectMissing,)),
@@ -167,10 +212,12 @@ def validate_block(
     accumulator: MuHash,
     objects: ObjectReader,
     now: int,
+    past: Past = NO_PAST,
 ) -> ValidBlock:
     """Check a block on top of ``parent``, whose ledger ``reader`` and ``accumulator`` show, at Unix time
     ``now``.
 
+    ``past`` is the chain up to ``parent``; see `apply_block` for what works without it.
     Raises: the errors of ``CHECKS``, the first one that applies. ObjectMissing leaves the block undecided.
     """
     block = check_unsigned_form(params, raw)
@@ -191,6 +238,7 @@ def validate_block(
         round=header.round,
         transactions=block.transactions,
         parent=parent,
+        past=past,
     )
     check_transition(header, transition)
     check_not_from_future(header, now)

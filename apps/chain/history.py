@@ -11,7 +11,7 @@ from apps.chain.models import Block, BlockTransaction, Transaction
 from apps.chain.selectors import count_mempool, get_entry
 from apps.common.live import publish
 from protocol.blocks import Block as BlockContents
-from protocol.transactions import Reward
+from protocol.transactions import Reward, Transfer
 from protocol.transactions import Transaction as Contents
 
 
@@ -19,7 +19,8 @@ def list_addresses(item: Contents) -> list[str]:
     """The addresses that a transaction touches, each once, the sender first."""
     if isinstance(item, Reward):
         return [item.address]
-    return list(dict.fromkeys([item.sender, *(output.to for output in item.body.outputs)]))
+    outputs = item.body.outputs if isinstance(item.body, Transfer) else ()
+    return list(dict.fromkeys([item.sender, *(output.to for output in outputs)]))
 
 
 def list_accounts(contents: BlockContents) -> set[str]:

@@ -19,7 +19,13 @@ from apps.common.notify import notify
 from protocol.encoding import decode, encode
 from protocol.errors import Overdraft
 from protocol.ledger import StateReader
-from protocol.transactions import Reward, SignedTransaction, check_transaction, parse_transaction
+from protocol.transactions import (
+    Reward,
+    SignedTransaction,
+    check_transaction,
+    compute_debit,
+    parse_transaction,
+)
 
 MAX_PENDING = 20_000
 MAX_AHEAD = 64
@@ -86,8 +92,8 @@ def _check_fits(contents: SignedTransaction) -> None:
 
 
 def compute_amount(contents: SignedTransaction) -> int:
-    """Base units that a transaction moves, its fee not included."""
-    return contents.body.amount
+    """Base units that a transaction moves or locks, its fee not included."""
+    return compute_debit(contents.body, get_params())
 
 
 def to_row(contents: SignedTransaction | Reward, status: str) -> Transaction:

@@ -8,6 +8,7 @@ from django.db import transaction as database
 
 from apps.chain import mempool
 from apps.chain.models import Block
+from apps.chain.past import BranchPast
 from apps.chain.rounds import get_contents, to_header
 from apps.chain.selectors import get_genesis, get_params
 from apps.chain.store import LedgerReader, lock_tip
@@ -70,6 +71,7 @@ def build_template(
             round=round,
             transactions=body,
             parent=to_header(tip.block),
+            past=BranchPast(tip.block),
         )
         contents = get_contents(round, reader)
     return Template(
@@ -95,5 +97,6 @@ def _choose_transactions(reader: LedgerReader, parent: Block, round: int) -> Seq
         round=round,
         parent=to_header(parent),
         candidates=mempool.order_by_fee(reader),
+        past=BranchPast(parent),
     )
     return mempool.cut_to_size(chosen, params.max_block_bytes)

@@ -26,7 +26,7 @@ from apps.explorer.statistics import refresh_buckets
 from protocol.blocks import Block as BlockContents
 from protocol.blocks import parse_block
 from protocol.errors import ObjectMissing
-from protocol.transactions import Reward, SignedTransaction
+from protocol.transactions import Reward, SignedTransaction, compute_debit
 
 CATCH_UP = 1000
 """Blocks that one connected block may add at most, when the rows are behind: the node must go on."""
@@ -169,7 +169,7 @@ def list_changes(item: Reward | SignedTransaction, reward: int) -> Iterable[tupl
         received[output.to] = received.get(output.to, 0) + output.amount
     back = received.pop(item.sender, 0)
     kind = "sent" if received or not back else "self"
-    change = back - item.body.amount - item.fee
+    change = back - compute_debit(item.body, chain.get_params()) - item.fee
     others = [(address, "received", amount, 0) for address, amount in received.items()]
     return [(item.sender, kind, change, item.fee), *others]
 

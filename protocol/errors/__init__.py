@@ -3,7 +3,7 @@
 The codes are part of the protocol (docs/protocol.md §10): logs, API answers, peer messages and tests show
 the same ones. A code is never re-used for another meaning. The ranges: 100 encoding, 200 keys and addresses,
 300 transactions, 400 blocks, 500 grammar, architecture and problem, 600 data set, model and evaluation, 700
-ledger, 800 governance, 900 storage, 1000 pool, 1100 site.
+ledger, 800 governance, 900 storage, 1000 pool, 1100 site, 1200 wallet.
 """
 
 from protocol.errors.base import ERRORS, ProtocolError
@@ -50,6 +50,14 @@ from protocol.errors.encoding import (
     UnsupportedValue,
     WrongFields,
     WrongType,
+)
+from protocol.errors.governance import (
+    AlreadyProposed,
+    NothingToWithdraw,
+    ProposalDrawn,
+    UnknownProposal,
+    UnknownSubject,
+    WrongDataBytes,
 )
 from protocol.errors.keys import (
     InvalidAccountNumber,
@@ -100,6 +108,17 @@ from protocol.errors.networks import (
     UnproductiveName,
     UnreachableName,
 )
+from protocol.errors.storage import (
+    BondTooSmall,
+    CapacityTooSmall,
+    InvalidEndpoint,
+    InvalidStorageProof,
+    KeeperLeaving,
+    NoKeeper,
+    ProofOutOfTime,
+    UnknownChallenge,
+    WrongProver,
+)
 from protocol.errors.transactions import (
     InvalidSignature,
     NotStandalone,
@@ -111,8 +130,11 @@ from protocol.errors.transactions import (
 
 __all__ = [
     "ERRORS",
+    "AlreadyProposed",
     "AmountOverflow",
     "BelowThreshold",
+    "BondTooSmall",
+    "CapacityTooSmall",
     "DerivationTooLong",
     "DuplicateKey",
     "DuplicateRule",
@@ -131,6 +153,7 @@ __all__ = [
     "InvalidArchitecture",
     "InvalidChoices",
     "InvalidDataSet",
+    "InvalidEndpoint",
     "InvalidGenesis",
     "InvalidKeystore",
     "InvalidMnemonic",
@@ -141,8 +164,10 @@ __all__ = [
     "InvalidSecretKey",
     "InvalidSignature",
     "InvalidStatement",
+    "InvalidStorageProof",
     "InvalidTensorFile",
     "InvalidTensors",
+    "KeeperLeaving",
     "MacsOutOfRange",
     "MisplacedReward",
     "MissingReward",
@@ -150,15 +175,19 @@ __all__ = [
     "ModelSumTooLarge",
     "ModelTooLarge",
     "ModelValueOutOfRange",
+    "NoKeeper",
     "NonceOutOfRange",
     "NotCanonical",
     "NotJson",
     "NotMinable",
     "NotStandalone",
     "NotUtf8",
+    "NothingToWithdraw",
     "ObjectMissing",
     "Overdraft",
     "ProblemExceedsLimits",
+    "ProofOutOfTime",
+    "ProposalDrawn",
     "ProtocolError",
     "ReorgTooDeep",
     "StatementExpired",
@@ -170,12 +199,16 @@ __all__ = [
     "UndefinedName",
     "UnexpectedGenesis",
     "UnknownBlock",
+    "UnknownChallenge",
     "UnknownKind",
+    "UnknownProposal",
+    "UnknownSubject",
     "UnproductiveName",
     "UnreachableName",
     "UnsupportedValue",
     "WeakPassphrase",
     "WrongContents",
+    "WrongDataBytes",
     "WrongFields",
     "WrongHeight",
     "WrongModel",
@@ -186,6 +219,7 @@ __all__ = [
     "WrongOutputCount",
     "WrongParent",
     "WrongPassphrase",
+    "WrongProver",
     "WrongRewardHeight",
     "WrongSequence",
     "WrongState",

@@ -12,13 +12,12 @@ class UnknownKind(ProtocolError):
     code = 301
     name = "unknown_kind"
     kind: str
+    known: tuple[str, ...]
 
     @property
     def detail(self) -> str:
-        return (
-            f"Transactions of the kind {shown(self.kind)} are unknown; this version knows reward and "
-            "transfer."
-        )
+        known = ", ".join(self.known)
+        return f"Transactions of the kind {shown(self.kind)} are unknown; this version knows {known}."
 
 
 @dataclass(eq=False)

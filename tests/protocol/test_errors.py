@@ -44,6 +44,6 @@ def test_an_error_survives_the_way_between_processes() -> None:
 
 
 def test_text_from_outside_is_cut_and_escaped() -> None:
-    detail = ERRORS[301]("\x1b[2J" + "a" * 5000).detail
+    detail = ERRORS[301]("\x1b[2J" + "a" * 5000, ("transfer",)).detail
     assert "\x1b" not in detail
     assert len(detail) < 300

@@ -222,7 +222,7 @@ MALFORMED: Final = (
     Broken(
         "an unknown kind",
         errors.UnknownKind,
-        lambda case: case.edit(lambda block: block["transactions"][1].__setitem__("kind", "support")),
+        lambda case: case.edit(lambda block: block["transactions"][1].__setitem__("kind", "mint")),
     ),
 )
 

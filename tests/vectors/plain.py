@@ -225,7 +225,7 @@ def _bad_transactions() -> list[dict[str, Any]]:
     return [
         {**good, "fee": 1},
         {**good, "key": BOB.key},
-        {**good, "kind": "propose"},
+        {**good, "kind": "mint"},
         {**good, "sequence": "0"},
         {**good, "surplus": 0},
         {name: value for name, value in good.items() if name != "fee"},

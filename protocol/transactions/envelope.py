@@ -1,34 +1,37 @@
-"""Transactions: their kinds, strict reading, and the checks that need no ledger (docs/protocol.md §2).
-
-A kind is a body dataclass with a class variable ``kind``, a strict reader and a check; all three are listed
-in ``_BODIES``. Kinds that are not there are refused.
-"""
+"""What surrounds a body: the reward, the signed transaction, reading, checking and signing them (§2)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from protocol import crypto
-from protocol.encoding import (
-    JsonValue,
-    encode,
-    require_fields,
-    require_hex,
-    require_integer,
-    require_list,
-    require_text,
-)
+from protocol.encoding import JsonValue, encode, require_fields, require_hex, require_integer, require_text
 from protocol.errors import (
     InvalidSignature,
     NotStandalone,
     UnknownKind,
     WrongFields,
     WrongNetwork,
-    WrongOutputCount,
     WrongType,
-    ZeroAmount,
 )
 from protocol.params import ChainParams
+from protocol.transactions.governance import (
+    Propose,
+    Support,
+    Withdraw,
+    parse_propose,
+    parse_support,
+    parse_withdraw,
+)
+from protocol.transactions.storage import (
+    Keeper,
+    Leave,
+    StorageProof,
+    parse_keeper,
+    parse_leave,
+    parse_storage_proof,
+)
+from protocol.transactions.transfers import Transfer, parse_transfer
 
 REWARD: Final = "reward"
 """The kind of a block's first transaction, the only one without a signature."""
@@ -36,40 +39,22 @@ REWARD: Final = "reward"
 _SIGN_PREFIX: Final = b"coinai/1/sign\n"
 _SIGNED_FIELDS: Final = ("network", "kind", "key", "sequence", "fee", "body", "signature")
 
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A payment inside a transfer."""
-
-    to: str
-    """Address of the receiver."""
-    amount: int
-    """Base units, at least 1."""
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Return the output as in the transfer's body."""
-        return {"to": self.to, "amount": self.amount}
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """Moves coins to 1 to ``max_outputs`` receivers; one transfer pays a whole pool."""
-
-    kind: ClassVar[str] = "transfer"
-    outputs: tuple[Output, ...]
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Return the ``body`` object."""
-        return {"outputs": [output.to_json() for output in self.outputs]}
-
-    @property
-    def amount(self) -> int:
-        """Base units that all outputs take together, the fee not included."""
-        return sum(output.amount for output in self.outputs)
-
-
-Body: TypeAlias = Transfer
+Body: TypeAlias = Transfer | Propose | Support | Withdraw | Keeper | Leave | StorageProof
 """What a signed transaction does."""
+
+_READERS: Final[dict[str, Callable[[JsonValue], Body]]] = {
+    Transfer.kind: parse_transfer,
+    Propose.kind: parse_propose,
+    Support.kind: parse_support,
+    Withdraw.kind: parse_withdraw,
+    Keeper.kind: parse_keeper,
+    Leave.kind: parse_leave,
+    StorageProof.kind: parse_storage_proof,
+}
+"""For each kind of signed transaction, how its body is read."""
+
+KINDS: Final = (REWARD, *_READERS)
+"""The kinds that this version knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +149,8 @@ def parse_transaction(value: JsonValue) -> Transaction:
     kind = require_text(value["kind"], "transaction.kind")
     if kind == REWARD:
         return _parse_reward(value)
-    if kind not in _BODIES:
-        raise UnknownKind(kind)
+    if kind not in _READERS:
+        raise UnknownKind(kind, KINDS)
     content = require_fields(value, "transaction", _SIGNED_FIELDS)
     return SignedTransaction(
         network=require_text(content["network"], "transaction.network"),
@@ -173,7 +158,7 @@ def parse_transaction(value: JsonValue) -> Transaction:
         key=require_hex(content["key"], "transaction.key", 32),
         sequence=require_integer(content["sequence"], "transaction.sequence"),
         fee=require_integer(content["fee"], "transaction.fee"),
-        body=_BODIES[kind][0](content["body"]),
+        body=_READERS[kind](content["body"]),
         signature=require_hex(content["signature"], "transaction.signature", 64),
     )
 
@@ -182,14 +167,14 @@ def check_transaction(params: ChainParams, transaction: Transaction) -> None:
     """Check a signed transaction as far as that is possible without the ledger; the signature, dearest, last
     (§2).
 
-    Raises: NotStandalone, WrongNetwork, InvalidPublicKey, InvalidAddress, WrongOutputCount, ZeroAmount,
+    Raises: NotStandalone, WrongNetwork, what the body's ``check`` raises, InvalidPublicKey,
     InvalidSignature.
     """
     if isinstance(transaction, Reward):
         raise NotStandalone
     if transaction.network != params.network:
         raise WrongNetwork(transaction.network, params.network)
-    _BODIES[transaction.kind][1](params, transaction.body)
+    transaction.body.check(params)
     key = bytes.fromhex(transaction.key)
     crypto.check_public_key(key)
     if not crypto.is_valid_signature(key, transaction.signed_message, bytes.fromhex(transaction.signature)):
@@ -201,6 +186,16 @@ def check_reward(params: ChainParams, reward: Reward) -> None:
     if reward.network != params.network:
         raise WrongNetwork(reward.network, params.network)
     crypto.check_public_key(bytes.fromhex(reward.key))
+
+
+def compute_debit(body: Body, params: ChainParams) -> int:
+    """Return the base units that a transaction moves or locks, its fee not included: what leaves the balance.
+
+    For a keeper that has a bond already it is more than that: there only the difference leaves. Nothing
+    leaves with ``withdraw``, ``leave`` and ``storage_proof``; what they bring depends on the ledger. The body
+    must have passed its check.
+    """
+    return body.compute_debit(params)
 
 
 def sign_transaction(
@@ -228,32 +223,3 @@ def _parse_reward(value: JsonValue) -> Reward:
         height=require_integer(body["height"], "transaction.body.height"),
         key=require_hex(body["key"], "transaction.body.key", 32),
     )
-
-
-def _parse_transfer(value: JsonValue) -> Transfer:
-    body = require_fields(value, "transaction.body", ("outputs",))
-    outputs = []
-    for index, item in enumerate(require_list(body["outputs"], "transaction.body.outputs")):
-        where = f"transaction.body.outputs[{index}]"
-        output = require_fields(item, where, ("to", "amount"))
-        to = require_text(output["to"], f"{where}.to")
-        outputs.append(Output(to=to, amount=require_integer(output["amount"], f"{where}.amount")))
-    return Transfer(outputs=tuple(outputs))
-
-
-def _check_transfer(params: ChainParams, body: Transfer) -> None:
-    if not 1 <= len(body.outputs) <= params.max_outputs:
-        raise WrongOutputCount(len(body.outputs), params.max_outputs)
-    for index, output in enumerate(body.outputs):
-        if output.amount < 1:
-            raise ZeroAmount(f"outputs[{index}].amount")
-        crypto.parse_address(output.to)
-
-
-_BODIES: Final[dict[str, tuple[Callable[[JsonValue], Body], Callable[[ChainParams, Body], None]]]] = {
-    Transfer.kind: (_parse_transfer, _check_transfer),
-}
-"""For each kind of signed transaction, how its body is read and how it is checked."""
-
-KINDS: Final = (REWARD, *_BODIES)
-"""The kinds that this version knows."""
