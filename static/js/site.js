@@ -1,5 +1,6 @@
 // On every page: the theme switch, copying, times that stay right, the dot that says whether the page is live.
 import { ago, group } from "./format.js";
+import "./fresh.js";
 import { live } from "./live.js";
 
 const root = document.documentElement;

@@ -130,6 +130,14 @@ class Stage:
         transaction = self._transfer(account["sequence"] + before)
         return {"txid": transaction.txid}
 
+    def reorganise(self) -> dict[str, Any]:
+        """The last block leaves the chain for a sibling."""
+        old = get_tip()
+        rival = self.miner.evaluate(parent=Block.objects.get(hash=old.previous), start=old.nonce + 1)
+        disconnect_block(block_hash=old.hash)
+        connect_block(block_hash=rival.hash)
+        return {"hash": rival.hash}
+
     def miner_connects(self, contents: BlockContents) -> Block:
         """Evaluate and connect a block on the tip."""
         return connect_block(block_hash=evaluate_block(block_hash=submit(contents).hash).hash)
@@ -212,7 +220,7 @@ def serve(stage: Stage, commands: TextIO, answers: TextIO) -> None:
     """Obey until the input ends."""
     known: dict[str, Callable[..., dict[str, Any]]] = {
         name: getattr(stage, name)
-        for name in ("build", "connect", "train", "report", "progress", "candidate", "pay")
+        for name in ("build", "connect", "train", "report", "progress", "candidate", "pay", "reorganise")
     }
     for line in commands:
         answers.write(json.dumps(known[line.strip()]()) + "\n")

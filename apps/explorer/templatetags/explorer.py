@@ -1,5 +1,6 @@
 """What every page says about the site that it belongs to."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django import template
@@ -35,10 +36,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """The network, the height of its last block (None before there is one), and the main pages."""
+    """The network, its last block (no height and no hash before there is one), and the main pages."""
 
     network: str
     height: int | None
+    tip: str
     pages: tuple[Page, ...]
 
 
@@ -55,9 +57,8 @@ def site_state(context: template.Context) -> SiteState:
     A page that has read the last block already gives it as `tip`.
     """
     known = context.get("tip")
-    try:
-        height = (known if isinstance(known, Block) else get_tip()).height
-    except (NotReady, DatabaseError):
-        height = None
+    tip: Block | None = None
+    with suppress(NotReady, DatabaseError):
+        tip = known if isinstance(known, Block) else get_tip()
     pages = tuple(Page(name, reverse(f"explorer:{view}")) for name, view in PAGES)
-    return SiteState(settings.COINAI_NETWORK, height, pages)
+    return SiteState(settings.COINAI_NETWORK, tip.height if tip else None, tip.hash if tip else "", pages)
