@@ -8,8 +8,6 @@ from django.middleware.csrf import get_token
 
 register = template.Library()
 
-FAUCET_NETWORKS = ("devnet", "testing")
-
 
 @register.inclusion_tag("components/sign_box.html", takes_context=True)
 def sign_box(context: template.Context) -> dict[str, Any]:
@@ -20,5 +18,5 @@ def sign_box(context: template.Context) -> dict[str, Any]:
         "scrypt": settings.COINAI_WALLET_SCRYPT,
         "csrf": get_token(request),
         "signed_in": context.get("signed_in_address") or "",
-        "has_faucet": settings.COINAI_NETWORK in FAUCET_NETWORKS,
+        "has_faucet": bool(context.get("has_faucet")),
     }

@@ -1,6 +1,7 @@
 // The site's API, as the wallet asks it. What goes out is public: addresses, signed transactions, signed messages.
 import { config } from "./config.js";
 
+const OLD_TOKEN = 1201; // the code of a request whose token was another session's
 // What a person can do about an error, by its code; the error itself says what happened.
 const WAYS_OUT = {
   1119: "Wait a moment, then try again.",
@@ -31,7 +32,7 @@ export function send(method, path, value) {
   return ask(method, path, body);
 }
 
-async function ask(method, path, body) {
+async function ask(method, path, body, isRetry = false) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRFToken"] = config.csrf;
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -47,6 +48,11 @@ async function ask(method, path, body) {
     value = text ? JSON.parse(text) : null;
   } catch {
     // An answer that is no JSON, from something between here and the site.
+  }
+  if (value?.csrf) config.csrf = value.csrf;
+  if (value?.code === OLD_TOKEN && !isRetry) {
+    await ask("GET", "/api/v1/session"); // signed in or out in another tab meanwhile: take the new token
+    return ask(method, path, body, true);
   }
   if (!response.ok) throw new Problem({ status: response.status, ...value });
   return value;
