@@ -66,11 +66,10 @@ function encoding(report, { values, digests, refused }) {
     report.refused(() => decode(fromHex(bytes)), `${name} ${bytes.slice(0, 40)}`);
 }
 
-const PARAMETERS = { max_data_bytes: 2 ** 23 };
-
 function transactions(
   report,
   { people, transactions: valid, refused, signatures, refused_keys: keys, refused_addresses: addresses },
+  { genesis: { parameters } },
 ) {
   for (const { key, address } of people) {
     report.is(addressOf(fromHex(key)), address, "address");
@@ -79,11 +78,11 @@ function transactions(
   for (const { canonical, txid: expected } of valid) {
     const transaction = decode(utf8(canonical));
     if (transaction.kind === "reward") checkReward(transaction, "testing", transaction.body.height);
-    else checkSigned(transaction, "testing", PARAMETERS);
+    else checkSigned(transaction, "testing", parameters);
     report.is(txid(transaction), expected, "txid");
   }
   for (const { canonical, name } of refused) {
-    report.refused(() => checkSigned(decode(utf8(canonical)), "testing", PARAMETERS), name);
+    report.refused(() => checkSigned(decode(utf8(canonical)), "testing", parameters), name);
   }
   for (const { key, message, signature, why, valid: expected } of signatures) {
     report.is(isSigned(fromHex(key), fromHex(message), fromHex(signature)), expected, why);
@@ -328,7 +327,7 @@ function chain(report, { genesis, genesis_block: first, objects, models: files, 
 
 const FILES = {
   encoding: [encoding],
-  transactions: [transactions],
+  transactions: [transactions, "/vectors/chain.json"],
   merkle: [merkle],
   seed: [seed],
   quality: [quality],

@@ -141,6 +141,7 @@ class Draw:
         if total == 0 or total * 10**6 < self.p["quorum_ppm"] * (supply["issued"] - supply["burned"]):
             return
         winner = self.pick(subject, rows, total)
+        self.draws.append(self.told(subject, rows, total, winner))
         if self.is_skipped(subject, self.entries[f"proposal/{winner}"]):
             return
         self.unlock_stakes(winner, burn=self.p["selection"] == "auction")
@@ -160,6 +161,23 @@ class Draw:
                 return txid
             x -= stake
         raise ArithmeticError("x is below the total")
+
+    def told(self, subject, rows, total, winner):
+        """A draw in the form in which sites show it."""
+        supply = self.entries["supply"]
+        x = number(b"coinai/1/draw/" + subject.encode() + b"\n", self.r) % total
+        return {
+            "height": self.h,
+            "subject": subject,
+            "beacon": self.r[:32].hex(),
+            "total": total,
+            "selection": self.p["selection"],
+            "quorum_ppm": self.p["quorum_ppm"],
+            "circulating": supply["issued"] - supply["burned"],
+            "proposals": [{"txid": txid, "stake": stake} for txid, stake in rows],
+            "x": x,
+            "winner": winner,
+        }
 
     def is_skipped(self, subject, entry):
         if subject == "problem" and self.proven(entry["data"]) < self.p["data_replicas"]:

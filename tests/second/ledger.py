@@ -41,7 +41,7 @@ class Ledger(Storage, Draw):
             raise
 
     def run(self, height, round_number, hashes, parent, transactions):
-        self.h = height
+        self.h, self.draws = height, []
         bits = bytearray(32)
         for k in range(min(self.p["beacon_blocks"], len(hashes))):
             bits[k // 8] |= (bytes.fromhex(hashes[k])[-1] & 1) << k % 8

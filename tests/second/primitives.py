@@ -119,10 +119,22 @@ def compress(point):
 BASE = decompress((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
 
 
+def scalar_of(half):
+    return int.from_bytes(half, "little") & ((1 << 254) - 8) | 1 << 254
+
+
 def public_key(secret):
     """The key of 32 secret bytes (RFC 8032, 5.1.5)."""
-    scalar = int.from_bytes(hashlib.sha512(secret).digest()[:32], "little") & ((1 << 254) - 8) | 1 << 254
-    return compress(multiply(scalar, BASE))
+    return compress(multiply(scalar_of(hashlib.sha512(secret).digest()[:32]), BASE))
+
+
+def sign(secret, message):
+    """RFC 8032, 5.1.6."""
+    whole = hashlib.sha512(secret).digest()
+    r = int.from_bytes(hashlib.sha512(whole[32:] + message).digest(), "little") % L
+    point = compress(multiply(r, BASE))
+    k = int.from_bytes(hashlib.sha512(point + public_key(secret) + message).digest(), "little") % L
+    return point + ((r + k * scalar_of(whole[:32])) % L).to_bytes(32, "little")
 
 
 def is_signed(key, message, signature):

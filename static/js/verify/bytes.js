@@ -28,6 +28,18 @@ export function fromHex(text) {
   return Uint8Array.from({ length: text.length / 2 }, (_, i) => parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }
 
+/** Base64 in its one spelling (padded, no line ends, no loose bits) -> bytes. */
+export function fromBase64(text) {
+  let data;
+  try {
+    data = atob(text);
+  } catch {
+    throw new Refused("Not base64.");
+  }
+  if (btoa(data) !== text) throw new Refused("Base64 in a second spelling.");
+  return Uint8Array.from(data, (sign) => sign.charCodeAt(0));
+}
+
 /** Pieces of bytes, one behind the other. */
 export function concat(...pieces) {
   const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));

@@ -2,7 +2,7 @@
 import { areEqual, concat, toHex } from "./bytes.js";
 import { sha3_256 } from "./hashes.js";
 
-const CHUNK = 1024;
+export const CHUNK = 1024; // bytes; the last chunk of an object may be shorter
 const LEAF = Uint8Array.of(0);
 const NODE = Uint8Array.of(1);
 

@@ -1,15 +1,15 @@
 // Transactions (protocol, section 2): their form, ids and signatures. What the ledger says is not looked at.
 import { checkAddress } from "./address.js";
-import { concat, fromHex, utf8 } from "./bytes.js";
+import { concat, fromBase64, fromHex, utf8 } from "./bytes.js";
 import { decode, encode } from "./canonical.js";
 import { checkFields } from "./fields.js";
 import { parseGrammar } from "./grammar.js";
 import { digest } from "./hashes.js";
+import { CHUNK } from "./merkle.js";
 import { parseManifest } from "./problem.js";
-import { Refused, require } from "./refused.js";
+import { require } from "./refused.js";
 import { isSigned, readKey } from "./signature.js";
 
-const MAX_OUTPUTS = 256;
 const MAX_CONTENT = 65536;
 const MAX_ENDPOINT = 256;
 const SIGNED = {
@@ -72,10 +72,10 @@ function checkForm(transaction, network, parameters) {
   check(transaction.body, parameters);
 }
 
-function checkTransfer(body) {
+function checkTransfer(body, parameters) {
   const count = body.outputs.length;
-  require(count >= 1 && count <= MAX_OUTPUTS, () =>
-    `A transfer has ${count} outputs; 1 to ${MAX_OUTPUTS} are allowed.`);
+  const most = parameters.max_outputs;
+  require(count >= 1 && count <= most, () => `A transfer has ${count} outputs; 1 to ${most} are allowed.`);
   for (const output of body.outputs) {
     checkFields("An output", output, { to: "text", amount: "integer" });
     checkAddress(output.to);
@@ -93,6 +93,7 @@ function checkProposal(body, parameters) {
 
 function checkKeeper(body) {
   require(body.capacity >= 1, "A keeper offers no bytes.");
+  require(body.bond >= 1, "A keeper bonds nothing.");
   const isEndpoint =
     body.endpoint.length >= 1 && body.endpoint.length <= MAX_ENDPOINT && /^[\0-\x7f]*$/.test(body.endpoint);
   require(isEndpoint, `A keeper's endpoint is not 1 to ${MAX_ENDPOINT} ASCII characters.`);
@@ -101,10 +102,6 @@ function checkKeeper(body) {
 function checkProof(body) {
   const isHash = (node) => typeof node === "string" && /^[0-9a-f]{64}$/.test(node);
   require(body.path.every(isHash), "The path of a storage proof is no list of hashes.");
-  try {
-    require(btoa(atob(body.data)) === body.data, "The data of a storage proof has a second spelling.");
-  } catch (error) {
-    if (error instanceof Refused) throw error;
-    throw new Refused("The data of a storage proof is not base64.");
-  }
+  const { length } = fromBase64(body.data);
+  require(length <= CHUNK, () => `The chunk of a storage proof has ${length} bytes; ${CHUNK} are the most.`);
 }
