@@ -309,3 +309,17 @@ class FaucetEmpty(ProtocolError):
     @property
     def detail(self) -> str:
         return "The faucet has no coins left to give at the moment; coins can be mined, too."
+
+
+@dataclass(eq=False)
+class UnknownGrant(ProtocolError):
+    """A grant that the faucet never made."""
+
+    code = 1233
+    name = "unknown_grant"
+    status = 404
+    grant: str
+
+    @property
+    def detail(self) -> str:
+        return f"The faucet has made no grant {shown(self.grant)}."

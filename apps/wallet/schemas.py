@@ -128,6 +128,13 @@ class GrantOut(Schema):
     confirmations: int
 
 
+class GrantPage(Schema):
+    """Grants of the faucet."""
+
+    items: list[GrantOut]
+    next: str | None
+
+
 class FaucetOut(Schema):
     """The faucet: what it gives, in base units, and how often."""
 

@@ -88,8 +88,10 @@ def list_sessions(address: str) -> Sequence[WalletSession]:
 def end_session(*, address: str, session: object) -> bool:
     """Sign an address out of one session; False when it has no such session."""
     identity = _read_id(session)
+    if identity is None:
+        return False
     held = WalletSession.objects.filter(id=identity, address=address, ended_at=None)
-    return identity is not None and held.update(ended_at=timezone.now()) == 1
+    return held.update(ended_at=timezone.now()) == 1
 
 
 def end_all_sessions(*, address: str) -> int:
