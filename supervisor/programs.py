@@ -111,6 +111,6 @@ def build_programs(configuration: Configuration, addresses: Addresses) -> list[P
     if configuration.workers:
         mining = configuration.workers
         programs.append(
-            _celery("miner", "mining", worker, application="workers", processes=mining, polite=True)
+            _celery("miner", "mining,trials", worker, application="workers", processes=mining, polite=True)
         )
     return programs

@@ -4,7 +4,7 @@ HELP = """Coin.AI workers: they train networks for a pool, and score models for 
 
 On the operator's machines, where the broker is (BROKER_URL):
 
-  celery -A workers worker -Q mining -c 1         trains; -c is the number of trainings at a time, one a core
+  celery -A workers worker -Q mining,trials -c 1  trains; -c is the number of trainings at a time, one a core
   celery -A workers worker -Q verification -c 1   scores models exactly, for the node and the pool
 
 Settings, all by environment:

@@ -1,4 +1,5 @@
-"""The Celery application of the workers: ``celery -A workers worker -Q mining`` (or ``-Q verification``).
+"""The Celery application of the workers: ``celery -A workers worker -Q mining`` with ``trials`` beside it
+for dry runs (or ``-Q verification``).
 
 JSON only. No result backend for mining: the site's database is the truth, and a lease that is not answered
 goes to somebody else. A verification answers through the broker, and its answer is worthless after a minute.
@@ -21,7 +22,11 @@ app.conf.update(
     result_serializer="json",
     accept_content=["json"],
     result_expires=RESULT_SECONDS,
-    task_routes={"workers.mine": {"queue": "mining"}, "workers.score": {"queue": "verification"}},
+    task_routes={
+        "workers.mine": {"queue": "mining"},
+        "workers.dry_run": {"queue": "trials"},
+        "workers.score": {"queue": "verification"},
+    },
     task_acks_late=False,  # a lease that a worker dropped is handed out again by the pool, not by the broker
     worker_prefetch_multiplier=1,
     worker_send_task_events=False,

@@ -17,7 +17,7 @@ from protocol.grammar import compute_seed, parse_grammar
 from protocol.model_file import read_model
 from protocol.params import ChainParams
 from protocol.problem import Problem, parse_problem
-from workers import runtime
+from workers import dry_run, runtime
 from workers.celery_app import RESULT_SECONDS, app, is_stopping
 from workers.client import LeaseConnection, LeaseRefusedError
 from workers.data_set import DataSet, read_data_set
@@ -43,6 +43,18 @@ def mine(lease: str, lease_token: str, site_url: str) -> None:
         log.info("lease %s was not given: %s", lease, refusal)
     except (ObjectError, ProtocolError, TrainerDiedError, OSError, ValueError, WebSocketException) as error:
         log.warning("lease %s ended early: %s", lease, error)
+
+
+@app.task(name="workers.dry_run", ignore_result=True)  # type: ignore[untyped-decorator]
+def run_dry(site_url: str, request: dict[str, Any]) -> None:
+    """Train a few networks on data that is to be proposed, and report how they learn."""
+    try:
+        wanted = dry_run.Request(**request)
+        listener = dry_run.SiteListener(site_url, wanted.upload, wanted.token)
+        trainer = runtime.get_trainer()
+        dry_run.run(wanted, runtime.get_objects(site_url), trainer, listener, is_stopping)
+    except (ObjectError, ProtocolError, TrainerDiedError, OSError, TypeError, ValueError) as error:
+        log.warning("a dry run ended early: %s", error)
 
 
 @app.task(name="workers.score", expires=RESULT_SECONDS)  # type: ignore[untyped-decorator]

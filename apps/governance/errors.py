@@ -211,3 +211,30 @@ class PieceCutShort(ProtocolError):
     @property
     def detail(self) -> str:
         return f"{self.received} of {self.announced} bytes of the piece arrived; send it again."
+
+
+@dataclass(eq=False)
+class NoWorker(ProtocolError):
+    """A dry run that nobody can be asked for."""
+
+    code = 1315
+    name = "no_worker"
+    status = 503
+    retry_after = 30
+
+    @property
+    def detail(self) -> str:
+        return "No worker can be reached for the dry run at the moment; try again in half a minute."
+
+
+@dataclass(eq=False)
+class BadReport(ProtocolError):
+    """A worker's report of a dry run that makes no sense."""
+
+    code = 1316
+    name = "bad_report"
+    reason: str
+
+    @property
+    def detail(self) -> str:
+        return f"The report cannot be kept: {self.reason}."

@@ -34,6 +34,9 @@ class Upload(models.Model):
     shape = models.JSONField(default=list)
     conversion = models.TextField(default="")
     report = models.JSONField(default=dict)
+    manifest = models.TextField(default="")  # the one that the trials were trained under, canonical JSON
+    trial_token_hash = models.CharField(max_length=64, default="")  # lets the worker of a dry run report
+    trials_asked_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -55,3 +58,24 @@ class Upload(models.Model):
     def is_complete(self) -> bool:
         """Whether all bytes are here."""
         return self.received == self.bytes
+
+
+class Trial(models.Model):
+    """One network that a dry run trains on an upload."""
+
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="trials")
+    number = models.PositiveSmallIntegerField()
+    text = models.TextField()
+    layers = models.JSONField()
+    parameters = models.BigIntegerField()
+    macs = models.BigIntegerField()
+    state = models.CharField(max_length=10)  # as the states of a pool's run
+    error = models.BigIntegerField(null=True)  # parts per million
+    curve = models.JSONField(default=list)  # [[seconds, step, loss, error], …]
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["upload", "number"], name="governance_trial_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.upload_id}:{self.number} ({self.state})"

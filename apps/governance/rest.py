@@ -1,15 +1,26 @@
 """Governance's part of the HTTP API."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Query, Router, Status
 
+from apps.chain import api as chain
 from apps.common.rate_limits import name_client
 from apps.governance import selectors, services
 from apps.governance.errors import PieceCutShort, UploadTooLarge
-from apps.governance.schemas import ConversionIn, UploadBegun, UploadIn, UploadOut, show_upload
+from apps.governance.manifests import suggest_terms
+from apps.governance.schemas import (
+    ConversionIn,
+    TermsIn,
+    TrialIn,
+    UploadBegun,
+    UploadIn,
+    UploadOut,
+    show_upload,
+)
 from apps.governance.services.uploads import PIECE_BYTES
 
 router = Router(tags=["governance"])
@@ -52,6 +63,28 @@ def upload_status(request: HttpRequest, upload: UUID) -> dict[str, Any]:  # noqa
 def upload_delete(request: HttpRequest, upload: UUID) -> Status:
     """Removes the file and the data set, unless a proposal names it."""
     services.delete_upload(upload=upload, token=read_token(request))
+    return Status(204, None)
+
+
+@router.get("/uploads/{upload}/terms", response=dict[str, Any], summary="Numbers to begin a manifest with")
+def upload_terms(request: HttpRequest, upload: UUID) -> dict[str, Any]:  # noqa: ARG001
+    """Bounds in which the active grammar gives most networks, and a floor that guessing does not reach."""
+    row = selectors.get_ready_upload(upload)
+    return suggest_terms(row, chain.get_params())
+
+
+@router.post("/uploads/{upload}/trials", response={202: UploadOut}, summary="Ask for a dry run")
+def upload_trials(request: HttpRequest, upload: UUID, body: TermsIn) -> Status:
+    """A few networks of the active grammar are trained on the data; see `trials` of the upload."""
+    row = services.begin_trials(upload=upload, token=read_token(request), terms=body.to_terms())
+    return Status(202, show_upload(row, PIECE_BYTES))
+
+
+@router.put("/uploads/{upload}/trials/{number}", response={204: None}, summary="Report a dry run")
+def upload_trial(request: HttpRequest, upload: UUID, number: int, body: TrialIn) -> Status:
+    """For the worker that does the dry run, with the token that it was given."""
+    report = replace(body.to_report(), number=number)
+    services.record_trial(upload=upload, token=read_token(request), report=report)
     return Status(204, None)
 
 

@@ -1,12 +1,14 @@
 """What governance's API takes and answers."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
 
 from apps.governance.conversion.examples import Options
-from apps.governance.models import Upload
+from apps.governance.manifests import Terms
+from apps.governance.models import Trial, Upload
+from apps.governance.services import TrialReport
 
 
 class UploadIn(Schema):
@@ -27,6 +29,55 @@ class ConversionIn(Schema):
     def to_options(self) -> Options:
         """The options of the conversion."""
         return Options(label=self.label, validation_ppm=self.validation_ppm, size=self.size, grey=self.grey)
+
+
+class TermsIn(Schema):
+    """What a proposer writes and chooses; the numbers as in a problem's manifest."""
+
+    title: str = Field(min_length=1, max_length=120)
+    summary: str = Field(max_length=2000)
+    licence: str = Field(max_length=200)
+    source: str = Field(max_length=500)
+    metric: Literal["accuracy", "balanced_accuracy"] = "accuracy"
+    floor_error: int = Field(ge=1, le=1_000_000)
+    min_macs: int = Field(ge=1, le=2**53 - 1)
+    max_macs: int = Field(ge=1, le=2**53 - 1)
+    max_parameters: int = Field(ge=1, le=2**53 - 1)
+    min_active_blocks: int = Field(ge=1, le=2**53 - 1)
+
+    def to_terms(self) -> Terms:
+        """The terms of a manifest."""
+        return Terms(**self.dict())
+
+
+class TrialIn(Schema):
+    """A worker's report on one network of a dry run."""
+
+    number: int
+    text: str = Field(max_length=65_536)
+    layers: list[Any] = Field(max_length=1000)
+    parameters: int = Field(ge=0, le=2**53 - 1)
+    macs: int = Field(ge=0, le=2**53 - 1)
+    state: str = Field(max_length=10)
+    error: int | None = Field(None, ge=0, le=1_000_000)
+    curve: list[list[float]] = Field(max_length=100_000)
+
+    def to_report(self) -> TrialReport:
+        """The report, not yet checked."""
+        return TrialReport(**self.dict())
+
+
+class TrialOut(Schema):
+    """A network of a dry run."""
+
+    number: int
+    text: str
+    layers: list[Any]
+    parameters: int
+    macs: int
+    state: str
+    error: int | None
+    curve: list[list[float]]
 
 
 class Refusal(Schema):
@@ -51,6 +102,7 @@ class UploadOut(Schema):
     shape: list[int]
     conversion: str
     report: dict[str, Any]
+    trials: list[TrialOut]
 
 
 class UploadBegun(UploadOut):
@@ -76,4 +128,11 @@ def show_upload(row: Upload, piece_bytes: int) -> dict[str, Any]:
         "conversion",
         "report",
     )
-    return {name: getattr(row, name) for name in fields} | {"piece_bytes": piece_bytes, "refused": refused}
+    shown = {name: getattr(row, name) for name in fields}
+    trials = [show_trial(trial) for trial in row.trials.order_by("number")]
+    return shown | {"piece_bytes": piece_bytes, "refused": refused, "trials": trials}
+
+
+def show_trial(trial: Trial) -> dict[str, Any]:
+    """The fields of TrialOut."""
+    return {name: getattr(trial, name) for name in TrialOut.model_fields}

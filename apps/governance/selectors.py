@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from apps.chain import api as chain
-from apps.governance.errors import UploadUnknown
-from apps.governance.models import Upload
+from apps.governance.errors import UploadUnknown, WrongUploadState
+from apps.governance.models import Upload, UploadState
 
 
 def get_upload(upload: UUID) -> Upload:
@@ -12,6 +12,14 @@ def get_upload(upload: UUID) -> Upload:
     row = Upload.objects.filter(id=upload).first()
     if row is None:
         raise UploadUnknown
+    return row
+
+
+def get_ready_upload(upload: UUID) -> Upload:
+    """A converted upload. Raises: UploadUnknown, WrongUploadState."""
+    row = get_upload(upload)
+    if row.state != UploadState.READY:
+        raise WrongUploadState(row.state, "ready")
     return row
 
 

@@ -36,7 +36,7 @@ def test_the_default_miner_is_a_celery_worker_on_the_mining_queue() -> None:
     programs = {
         program.name: " ".join(program.command) for program in build_programs(configuration(), ADDRESSES)
     }
-    assert "celery -q -A workers worker -Q mining -c 1" in programs["miner"]
+    assert "celery -q -A workers worker -Q mining,trials -c 1" in programs["miner"]
     assert "celery -q -A workers worker -Q verification" in programs["verifier"]
 
 

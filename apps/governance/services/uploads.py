@@ -76,7 +76,7 @@ def receive_piece(*, upload: UUID, token: str, offset: int, data: bytes) -> Uplo
     Raises: UploadUnknown, WrongUploadState, WrongOffset, UploadTooLarge.
     """
     with database.atomic():
-        row = _lock(upload, token)
+        row = lock_upload(upload, token)
         if row.state != UploadState.RECEIVING:
             raise WrongUploadState(row.state, "receiving")
         if offset + len(data) <= row.received:
@@ -105,7 +105,7 @@ def ask_conversion(*, upload: UUID, token: str, options: Options) -> Upload:
     Raises: UploadUnknown, WrongUploadState.
     """
     with database.atomic():
-        row = _lock(upload, token)
+        row = lock_upload(upload, token)
         if not row.is_complete or row.state not in (UploadState.RECEIVING, UploadState.READY):
             raise WrongUploadState(
                 row.state if row.is_complete else "not complete", "complete and not in conversion"
@@ -137,7 +137,7 @@ def convert_upload(*, upload: UUID) -> None:
 def delete_upload(*, upload: UUID, token: str) -> None:
     """Drop an upload and all that came of it, but what the chain needs. Raises: UploadUnknown."""
     with database.atomic():
-        _drop(_lock(upload, token))
+        _drop(lock_upload(upload, token))
 
 
 def drop_old_uploads() -> int:
@@ -163,7 +163,8 @@ def get_path(upload: UUID) -> Path:
     return Path(settings.COINAI_HOME) / "uploads" / str(upload)
 
 
-def _lock(upload: UUID, token: str) -> Upload:
+def lock_upload(upload: UUID, token: str) -> Upload:
+    """The row of an upload, locked until the transaction ends. Raises: UploadUnknown for a wrong token."""
     row = Upload.objects.select_for_update().filter(id=upload).first()
     if row is None or not secrets.compare_digest(row.token_hash, hash_token(token)):
         raise UploadUnknown
