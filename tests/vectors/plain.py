@@ -20,6 +20,8 @@ from protocol.transactions import Reward, Transaction, check_transaction, parse_
 from tests.protocol.cast import ALICE, BOB, CAST, CHARLIE, DAVE, transfer
 from tests.protocol.odd_keys import ODD_KEYS, ODD_SIGNATURES
 from tests.vectors.genesis import GENESIS
+from tests.vectors.governance_plays import make_governance
+from tests.vectors.storage_plays import make_storage
 
 ZERO: Final = 64 * "0"
 
@@ -207,6 +209,8 @@ PLAIN: Final = {
     "quality": make_quality,
     "threshold": make_threshold,
     "commitment": make_commitment,
+    "governance": make_governance,
+    "storage": make_storage,
 }
 """File name without ending -> what makes its content."""
 
