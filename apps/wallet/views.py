@@ -26,7 +26,7 @@ class WalletPage:
 PAGES = {
     page.name: page
     for page in (
-        WalletPage("overview", "Wallet"),
+        WalletPage("overview", "Overview"),
         WalletPage("send", "Send"),
         WalletPage("receive", "Receive"),
         WalletPage("history", "History"),

@@ -37,6 +37,7 @@ class Site:
             "COINAI_HOME": str(self.home),
             "COINAI_PORT": str(self.port),
             "COINAI_SITE_URL": self.url,
+            "COINAI_WALLET_SCRYPT": "14",  # the least that a wallet takes: a tenth of a second
         }
         stage = [sys.executable, "-m", "tests.browser.stage"]
         self._run(stage, environment, pipe=subprocess.PIPE)

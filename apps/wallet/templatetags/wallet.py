@@ -12,11 +12,8 @@ register = template.Library()
 @register.inclusion_tag("components/sign_box.html", takes_context=True)
 def sign_box(context: template.Context) -> dict[str, Any]:
     """What static/js/wallet/config.js reads; a page that imports sign_box.js has this in its content."""
-    request = context["request"]
     return {
         "network": settings.COINAI_NETWORK,
         "scrypt": settings.COINAI_WALLET_SCRYPT,
-        "csrf": get_token(request),
-        "signed_in": context.get("signed_in_address") or "",
-        "has_faucet": bool(context.get("has_faucet")),
+        "csrf": get_token(context["request"]),
     }

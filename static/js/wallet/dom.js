@@ -1,5 +1,6 @@
 // Elements made by script: text is always text, never markup.
-import { short } from "../format.js";
+import { ago, short } from "../format.js";
+import { live } from "../live.js";
 import { config } from "./config.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -56,7 +57,8 @@ export function coins(text) {
 /** A moment, told as time ago and kept right by site.js. */
 export function since(unix) {
   const exact = new Date(unix * 1000).toISOString();
-  return element("time", { datetime: exact, "data-unix": Math.floor(unix), title: exact.replace("T", " ").replace(/\.\d+Z/, " UTC") });
+  const title = exact.replace("T", " ").replace(/\.\d+Z/, " UTC");
+  return element("time", { datetime: exact, "data-unix": Math.floor(unix), title }, ago(live.now() - unix));
 }
 
 /** Show what went wrong below a field or form, or nothing. */

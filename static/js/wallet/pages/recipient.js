@@ -74,6 +74,7 @@ export class Recipient {
 
   number(place, all) {
     this.#legend.textContent = all === 1 ? "Recipient" : `Recipient ${place}`;
+    this.#legend.className = all === 1 ? "visually-hidden" : "";
     this.#removal.hidden = all === 1;
   }
 }

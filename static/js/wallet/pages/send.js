@@ -157,7 +157,7 @@ function describe(outputs, fee) {
   const names = new Map([...contacts].map(([name, address]) => [address, name]));
   const total = outputs.reduce((before, one) => before + one.amount, 0);
   const lines = outputs.slice(0, 12).map(({ to, amount }) =>
-    element("span", {}, "You send ", coins(format(amount, { isGrouped: true })), " to ", names.has(to) ? `${labelOf(to)}, ` : "", hash(to, { isFull: true }), to === account.address ? " (yourself)" : "", "."));
+    element("span", {}, "You send ", coins(format(amount, { isGrouped: true })), " to ", names.has(to) ? `${labelOf(to)}, ` : "", hash(to, { isFull: true }), to === account.address ? " (yourself)" : ""));
   if (outputs.length > 12) lines.push(`… and to ${outputs.length - 12} more.`);
   lines.push(element("span", {}, "Together with the fee ", coins(format(total + fee, { isGrouped: true })), " leave this account. Nobody can take that back once it is in a block."));
   return lines;
