@@ -15,6 +15,9 @@ import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import conninfo_to_dict
 
+from protocol.crypto import parse_address
+from protocol.errors import ProtocolError
+
 env = environ.Env()
 
 
@@ -24,6 +27,17 @@ def read_text(name: str, default: str | None = None) -> str:
     if not value and default is None:
         raise ImproperlyConfigured(f"{name} is not set. `make run` sets it; else export it before starting.")
     return str(value)
+
+
+def read_address(name: str) -> str:
+    """The variable as an address of the chain; empty when it is not set."""
+    text = env.str(name, default="").strip()
+    try:
+        if text:
+            parse_address(text)
+    except ProtocolError as error:
+        raise ImproperlyConfigured(f"{name} is no address: {error.detail}") from None
+    return str(text)
 
 
 def read_flag(name: str, default: bool = False) -> bool:

@@ -17,6 +17,7 @@ COINAI_HOME = Path(environment.read_text("COINAI_HOME", str(BASE_DIR / "var"))).
 COINAI_PORT = environment.read_number("COINAI_PORT", 8000, least=1, most=65535)
 COINAI_SITE_URL = environment.read_text("COINAI_SITE_URL", f"http://127.0.0.1:{COINAI_PORT}").rstrip("/")
 COINAI_SCORE_TIMEOUT = environment.read_number("COINAI_SCORE_TIMEOUT", 15, least=1, most=3600)
+COINAI_POOL_OPERATOR = environment.read_address("COINAI_POOL_OPERATOR")
 COINAI_GENESIS = COINAI_HOME / "genesis.json"
 
 # --- Django ---------------------------------------------------------------------------------------
@@ -149,6 +150,12 @@ CSRF_TRUSTED_ORIGINS = [COINAI_SITE_URL]
 if CSRF_COOKIE_SECURE:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 30 * 24 * 3600
+SILENCED_SYSTEM_CHECKS = [
+    "security.W002",  # apps/common/middleware.py sends X-Frame-Options, and frame-ancestors in the policy
+    "security.W005",  # hosts under this one's name are somebody else's: HSTS does not speak for them
+    "security.W008",  # TLS ends at the reverse proxy, and so does the redirect to it
+    "security.W021",  # likewise the preload list, which one leaves only after months
+]
 # Signing in makes a session in the database: no users, no passwords. It ends at the latest after
 # COINAI_SESSION_DAYS, and earlier when nobody was seen for COINAI_SESSION_IDLE_DAYS.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE

@@ -11,6 +11,7 @@ that are cut off below): of the shares that could have shown whether they pass a
 Trainings that came to nothing, which only the worker could count, do not enter.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -18,6 +19,7 @@ from typing import Final
 
 from protocol.encoding import encode
 from protocol.merkle import inclusion_path, is_included, merkle_root
+from protocol.threshold import MAX_ERROR, compute_quality
 
 POINT: Final = 1000
 """What a share at the lowest threshold counts; finer parts do not exist."""
@@ -94,6 +96,11 @@ def choose_threshold(table: PointTable, *, points_per_hour: int, shares_per_hour
     worth = points_per_hour // shares_per_hour
     fitting = sum(1 for points in table.points() if points <= worth)
     return table.thresholds[max(0, fitting - 1)]
+
+
+def find_largest_error(threshold: int) -> int:
+    """The largest error (ppm) whose quality is at least ``threshold`` millibits; 0 when there is none."""
+    return bisect_right(range(1, MAX_ERROR + 1), -threshold, key=lambda error: -compute_quality(error))
 
 
 def compute_late_points(points: int, *, weight_ppm: int) -> int:
@@ -200,5 +207,5 @@ def prove_line(lines: Sequence[Line], index: int) -> tuple[bytes, ...]:
 
 
 def is_in_receipt(root: bytes, line: Line, *, index: int, count: int, path: Sequence[bytes]) -> bool:
-    """Whether ``path`` proves that ``line`` is number ``index`` of the ``count`` in the receipt of this root."""
+    """Whether ``path`` proves that ``line`` is number ``index`` of ``count`` in the receipt of this root."""
     return is_included(root, line.to_bytes(), index, count, path)

@@ -39,14 +39,61 @@ class PoolSettings:
     """Finished leases, their runs and refused or beaten models are kept for so long."""
     keep_models_seconds: int = 3_600
     """The bytes of beaten models are kept for so long."""
+    shares_per_hour: int = 120
+    """Shares that a worker should hand in; its threshold is chosen so. Enough to see how fast it is …"""
+    scorings_per_hour: int = 7_200
+    """… and never more, all workers together, than can be scored: with more workers each gets less."""
+    vardiff_seconds: float = 600.0
+    """How far back a worker's points are counted to choose its threshold."""
+    most_waiting: int = 200
+    """Models of one member that may wait to be scored."""
+    late_seconds: float = 5.0
+    """How long after a new tip a share of the old one is still taken, at a lower weight …"""
+    late_weight_ppm: int = 500_000
+    """… of this: it can win nothing any more, but the training was done in good faith."""
+    false_claims: int = 3
+    """False claims within `false_claims_seconds` that get a member banned."""
+    false_claims_seconds: float = 86_400.0
+    ban_seconds: float = 3_600.0
+    """The first ban's length; every further one is twice as long, up to …"""
+    most_ban_seconds: float = 7 * 86_400.0
+    fee_ppm: int = 10_000
+    """The pool's part of a reward."""
+    bonus_ppm: int = 20_000
+    """The finder's extra part of what is left (PPLNS)."""
+    window_blocks: int = 8
+    """The window of PPLNS holds as many points as this many blocks took on the average …"""
+    window_history: int = 32
+    """… of this many: longer is steadier, shorter forgets those who left sooner."""
+    payout_minimum: int = 10**8
+    """Base units that a member must have before it is paid, unless it sets its own minimum …"""
+    payout_least: int = 10**6
+    """… of at least this: an output should not cost more than it brings."""
+    payout_seconds: float = 600.0
+    """Payouts are prepared this often at most: together they are cheaper."""
+    payout_fee: int = 500
+    """The fee of a payout in base units: this …"""
+    payout_fee_per_output: int = 100
+    """… and this for each output; the receivers bear it in proportion to what they get."""
+    most_open_payouts: int = 16
+    """Payouts that may be under way at once."""
+    keep_shares_seconds: int = 30 * 86_400
+    """Shares that are in no window any more are kept for so long."""
     live_runs: int = 24
     """Runs in the snapshot of the live page at most."""
 
 
 DEFAULTS: dict[str, PoolSettings] = {
     "main": PoolSettings(),
-    "devnet": PoolSettings(),
-    "testing": PoolSettings(budget_seconds=5, lease_seconds=4.0, redispatch_seconds=30.0, lost_seconds=8.0),
+    "devnet": PoolSettings(payout_seconds=60.0),
+    "testing": PoolSettings(
+        budget_seconds=5,
+        lease_seconds=4.0,
+        redispatch_seconds=30.0,
+        lost_seconds=8.0,
+        late_seconds=1.0,
+        payout_seconds=2.0,
+    ),
 }
 
 

@@ -34,6 +34,7 @@ class Clock:
     tidy: float = 0.0
     broker: float = 0.0
     warning: float = 0.0
+    payouts: float = 0.0
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Coordinator:
         self.follow_tip(view)
         self.watch_leases()
         services.settle_publications(now=view.now)
+        self.keep_books()
         wait = self.publish(view)
         self.show_best()
         self.dispatch()
@@ -92,6 +94,15 @@ class Coordinator:
         """Expire the leases of silent workers; their ranges are leased anew."""
         for lease in services.expire_leases():
             logger.warning("lease_expired", lease=str(lease.id), worker=lease.worker, attempt=lease.attempt)
+
+    def keep_books(self) -> None:
+        """Let the books follow the chain, and pay what is due."""
+        services.settle_receipts()
+        services.renew_payouts(secret=self.secret)
+        if time.monotonic() >= self.due.payouts:
+            self.due.payouts = time.monotonic() + self.settings.payout_seconds
+            services.prepare_payouts(secret=self.secret)
+        services.follow_payouts()
 
     def publish(self, view: chain.RoundView) -> float:
         """Publish near the end of the round; returns the seconds until then."""

@@ -226,3 +226,74 @@ class TooManyPoolMessages(PoolError):
     @property
     def detail(self) -> str:
         return f"More than {self.limit} messages a second on one connection; coalesce them and connect again."
+
+
+@dataclass(eq=False)
+class MemberBanned(PoolError):
+    """The member handed in false claims again and again."""
+
+    code = 1020
+    name = "member_banned"
+    status = 403
+    address: str
+    reason: str
+    until: str
+
+    @property
+    def detail(self) -> str:
+        return f"{self.address} is banned until {self.until}: {self.reason}."
+
+
+@dataclass(eq=False)
+class TooManyModelsWaiting(PoolError):
+    """More models of one member wait to be scored than its shares need."""
+
+    code = 1021
+    name = "too_many_models_waiting"
+    status = 429
+    limit: int
+
+    @property
+    def detail(self) -> str:
+        return f"{self.limit} models of this member wait to be scored; train longer, or hand in later."
+
+
+@dataclass(eq=False)
+class DuplicateShare(PoolError):
+    """The training has counted as a share already, by this model or another one."""
+
+    code = 1022
+    name = "duplicate_share"
+    nonce: int
+
+    @property
+    def detail(self) -> str:
+        return f"Nonce {self.nonce} has its share already; one training counts once."
+
+
+@dataclass(eq=False)
+class UnknownMember(PoolError):
+    """No member has this address."""
+
+    code = 1023
+    name = "unknown_member"
+    status = 404
+    address: str
+
+    @property
+    def detail(self) -> str:
+        return f"{self.address} has not mined with this pool."
+
+
+@dataclass(eq=False)
+class UnknownReceipt(PoolError):
+    """The pool has no receipt of this block, or none with this member."""
+
+    code = 1024
+    name = "unknown_receipt"
+    status = 404
+    block: str
+
+    @property
+    def detail(self) -> str:
+        return f"There is no such receipt of block {self.block}: see /api/v1/pool/receipts."

@@ -45,7 +45,7 @@ def hash_token(token: str) -> str:
 def get_lease(lease: str, token: str) -> Lease:
     """The lease with its template, if the token is its. Raises: UnknownLease, WrongLeaseToken."""
     try:
-        row = Lease.objects.select_related("template").get(id=UUID(lease))
+        row = Lease.objects.select_related("template__point_table", "member").get(id=UUID(lease))
     except (ValueError, Lease.DoesNotExist):
         raise UnknownLease(lease) from None
     if row.token_hash != hash_token(token):

@@ -14,6 +14,7 @@ from protocol.shares import (
     begin_table,
     choose_threshold,
     compute_late_points,
+    find_largest_error,
     is_in_receipt,
     learn,
     prove_line,
@@ -21,6 +22,7 @@ from protocol.shares import (
     split_reward,
     sum_window,
 )
+from protocol.threshold import MAX_ERROR, compute_quality
 
 ALICE, BOB, CHARLIE = "cai1alice", "cai1bob", "cai1charlie"
 NAMES = some.text("abcdefgh", min_size=1, max_size=4)
@@ -107,6 +109,13 @@ def test_a_stronger_worker_gets_a_higher_threshold() -> None:
     assert chosen[-1] > 5000
     with pytest.raises(ValueError, match="one share an hour"):
         choose_threshold(table, points_per_hour=1, shares_per_hour=0)
+
+
+@given(some.integers(0, 20_000))
+def test_the_largest_error_of_a_threshold_is_the_last_that_meets_it(threshold: int) -> None:
+    error = find_largest_error(threshold)
+    assert error == 0 or compute_quality(error) >= threshold
+    assert error == MAX_ERROR or compute_quality(error + 1) < threshold
 
 
 def test_a_late_share_counts_a_part() -> None:

@@ -1,5 +1,19 @@
 """Rows of the pool: what is worked on, who works, and who is owed what."""
 
+from apps.pool.models.books import (
+    Balance,
+    Booked,
+    Entry,
+    EntryKind,
+    Payout,
+    PayoutLine,
+    PayoutState,
+    PointTable,
+    Receipt,
+    ReceiptLine,
+    RewardState,
+    Share,
+)
 from apps.pool.models.leases import (
     ACTIVE_LEASE_STATES,
     ACTIVE_RUN_STATES,
@@ -15,17 +29,33 @@ from apps.pool.models.leases import (
     Template,
     TemplateStatus,
 )
+from apps.pool.models.members import Member, MemberMode, Refusal
 
 __all__ = [
     "ACTIVE_LEASE_STATES",
     "ACTIVE_RUN_STATES",
+    "Balance",
+    "Booked",
+    "Entry",
+    "EntryKind",
     "Int8Range",
     "Lease",
     "LeaseState",
+    "Member",
+    "MemberMode",
+    "Payout",
+    "PayoutLine",
+    "PayoutState",
+    "PointTable",
     "Publication",
     "PublicationState",
+    "Receipt",
+    "ReceiptLine",
+    "Refusal",
+    "RewardState",
     "Run",
     "RunState",
+    "Share",
     "Submission",
     "SubmissionState",
     "Template",

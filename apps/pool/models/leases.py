@@ -80,7 +80,10 @@ class Template(models.Model):
     grammar = models.CharField(max_length=64)
     nonce_limit = models.BigIntegerField()
     next_nonce = models.BigIntegerField(default=0)  # where the next lease starts
-    target_error = models.BigIntegerField()  # only models below this are of use
+    target_error = models.BigIntegerField()  # only models below this can become the block
+    point_table = models.ForeignKey(  # what its shares count; null: none are taken
+        "pool.PointTable", on_delete=models.PROTECT, null=True, related_name="templates"
+    )
     status = models.CharField(max_length=10, choices=TemplateStatus.choices, default=TemplateStatus.OPEN)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -114,6 +117,10 @@ class Lease(models.Model):
     )  # SHA3-256; the token travels in the message only
     state = models.CharField(max_length=10, choices=LeaseState.choices, default=LeaseState.OPEN)
     attempt = models.PositiveSmallIntegerField(default=1)
+    member = models.ForeignKey("pool.Member", on_delete=models.PROTECT, null=True, related_name="leases")
+    is_solo = models.BooleanField(default=False)  # the member's mode when the lease was taken
+    share_threshold = models.BigIntegerField(null=True)  # millibits, fixed when the lease is taken
+    share_points = models.BigIntegerField(default=0)  # what a share of it counts
     worker = models.CharField(max_length=100, default="")
     device = models.CharField(max_length=100, default="")
     threads = models.PositiveIntegerField(default=0)
@@ -198,6 +205,7 @@ class Submission(models.Model):
     error = models.BigIntegerField(null=True)
     state = models.CharField(max_length=10, choices=SubmissionState.choices, default=SubmissionState.RECEIVED)
     refused_code = models.PositiveIntegerField(null=True)
+    is_late = models.BooleanField(default=False)  # came just after the tip that voided its lease
     scorings = models.PositiveSmallIntegerField(default=0)
     pruned = models.BooleanField(default=False)  # the bytes are gone
     received_at = models.DateTimeField(auto_now_add=True)

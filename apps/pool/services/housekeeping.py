@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 
 from apps.common import object_store
@@ -10,9 +10,13 @@ from apps.pool.conf import get_pool_settings
 from apps.pool.models import (
     ACTIVE_LEASE_STATES,
     Lease,
+    PointTable,
     Publication,
+    Receipt,
     Run,
+    Share,
     Submission,
+    SubmissionState,
     Template,
     TemplateStatus,
 )
@@ -28,6 +32,7 @@ def prune() -> dict[str, int]:
         "runs": _prune_runs(),
         "submissions": _prune_submissions(),
         "leases": _prune_leases(),
+        "shares": _prune_shares(),
         "templates": _prune_templates(),
     }
 
@@ -50,6 +55,8 @@ def _prune_models() -> int:
     beaten = Submission.objects.filter(
         pruned=False, template__status=TemplateStatus.VOID, received_at__lt=before
     )
+    # Shares of an earlier tip that still wait to be scored need their bytes.
+    beaten = beaten.exclude(state=SubmissionState.RECEIVED)
     rows = list(beaten.exclude(Exists(published))[:BATCH])
     for row in rows:
         object_store.path(row.model).unlink(missing_ok=True)
@@ -74,9 +81,25 @@ def _prune_leases() -> int:
 
 
 def _prune_templates() -> int:
-    old = Template.objects.filter(leases=None, submissions=None, status=TemplateStatus.VOID)
+    old = Template.objects.filter(leases=None, submissions=None, shares=None, status=TemplateStatus.VOID)
     old = old.filter(created_at__lt=_lease_limit())
     return Template.objects.filter(epoch__in=list(old.values_list("epoch", flat=True)[:BATCH])).delete()[0]
+
+
+def _prune_shares() -> int:
+    """Shares that no window can hold any more, and tables of templates that are gone."""
+    before = timezone.now() - timedelta(seconds=get_pool_settings().keep_shares_seconds)
+    last = (
+        Receipt.objects.filter(is_divided=True).order_by("-id").values_list("first_share", flat=True).first()
+    )
+    learnt = PointTable.objects.aggregate(last=Max("last_share"))["last"]
+    old = Share.objects.filter(created_at__lt=before, id__lt=min(last or 0, learnt or 0))
+    count = Share.objects.filter(id__in=list(old.values_list("id", flat=True)[:BATCH])).delete()[0]
+    newer = PointTable.objects.filter(
+        problem=OuterRef("problem"), grammar=OuterRef("grammar"), last_share__gt=OuterRef("last_share")
+    )
+    PointTable.objects.filter(Exists(newer), templates=None).delete()
+    return count
 
 
 def _lease_limit() -> datetime:

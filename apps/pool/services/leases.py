@@ -17,10 +17,22 @@ from apps.pool import live
 from apps.pool.conf import get_pool_settings
 from apps.pool.errors import NonceOutsideLease
 from apps.pool.messages import Effort, RunReport, Worker
-from apps.pool.models import ACTIVE_RUN_STATES, Lease, LeaseState, Run, RunState, Template, TemplateStatus
+from apps.pool.models import (
+    ACTIVE_RUN_STATES,
+    Lease,
+    LeaseState,
+    Member,
+    Run,
+    RunState,
+    Template,
+    TemplateStatus,
+)
 from apps.pool.selectors import count_online, explain_refusal, get_lease, hash_token
+from apps.pool.services.members import check_not_banned, ensure_member, get_operator_address
+from apps.pool.services.shares import fix_share_terms
 from apps.pool.store import apply_reports, build_run, run_id
 from protocol.encoding import JsonValue
+from protocol.shares import find_largest_error
 
 TOKEN_BYTES = 32
 
@@ -41,8 +53,11 @@ class Renewal:
     expires: float
 
 
-def create_lease(*, epoch: int) -> Lease | None:
-    """Cut the next range of nonces from a template; None when it is not open or its nonces have run out."""
+def create_lease(*, epoch: int, member: Member | None = None) -> Lease | None:
+    """Cut the next range of nonces from a template; None when it is not open or its nonces have run out.
+
+    Without a member it is for the operator's own workers.
+    """
     with transaction.atomic():
         # The row lock makes the cut exclusive; the exclusion constraint would refuse an overlap besides.
         template = (
@@ -54,7 +69,8 @@ def create_lease(*, epoch: int) -> Lease | None:
         end = min(start + get_pool_settings().nonces_per_lease, template.nonce_limit)
         template.next_nonce = end
         template.save(update_fields=["next_nonce"])
-        return Lease.objects.create(template=template, nonce_start=start, nonce_end=end)
+        owner = member or ensure_member(address=get_operator_address(template.key))
+        return Lease.objects.create(template=template, nonce_start=start, nonce_end=end, member=owner)
 
 
 def plan_leases(*, epoch: int) -> list[UUID]:
@@ -97,10 +113,12 @@ def requeue_leases(*, older_than: datetime) -> int:
 def accept_hello(*, lease: str, token: str, worker: Worker) -> Offer:
     """A worker takes the lease, or comes back to it after a lost connection.
 
-    Raises: UnknownLease, WrongLeaseToken, LeaseVoid, LeaseExpired, LeaseTaken, LeaseNotRunning.
+    Raises: UnknownLease, WrongLeaseToken, LeaseVoid, LeaseExpired, LeaseTaken, LeaseNotRunning, MemberBanned.
     """
     row = get_lease(lease, token)
+    check_not_banned(row.member)
     now = timezone.now()
+    _fix_terms(row, worker, now)
     expires = _expiry(now)
     # A message that the broker delivers twice must not put two workers on one range: the second is refused.
     may_take = Q(state=LeaseState.DISPATCHED) | Q(state=LeaseState.RUNNING, worker=worker.name)
@@ -111,6 +129,9 @@ def accept_hello(*, lease: str, token: str, worker: Worker) -> Offer:
             device=worker.device,
             threads=worker.threads,
             version=worker.version,
+            is_solo=row.is_solo,
+            share_threshold=row.share_threshold,
+            share_points=row.share_points,
             started_at=Coalesce(F("started_at"), now),
             heartbeat_at=now,
             expires_at=expires,
@@ -178,6 +199,7 @@ def expire_leases() -> list[Lease]:
                 nonce_start=lease.nonce_start,
                 nonce_end=lease.nonce_end,
                 attempt=lease.attempt + 1,
+                member=ensure_member(address=get_operator_address(lease.template.key)),
             )
             for lease in expired
             if lease.template.status in _LIVING and lease.attempt < get_pool_settings().max_attempts
@@ -196,6 +218,15 @@ _LIVING = (TemplateStatus.OPEN, TemplateStatus.REPLACED)
 
 def _expiry(now: datetime) -> datetime:
     return now + timedelta(seconds=get_pool_settings().lease_seconds)
+
+
+def _fix_terms(row: Lease, worker: Worker, now: datetime) -> None:
+    """What a share is, and what it counts, is said once, before the work begins."""
+    if row.state != LeaseState.DISPATCHED or row.member is None:
+        return
+    terms = fix_share_terms(lease=row, member=row.member, worker=worker.name, now=now)
+    if terms is not None:
+        row.is_solo, row.share_threshold, row.share_points = terms.is_solo, terms.threshold, terms.points
 
 
 def _spent(effort: Effort) -> dict[str, int | float]:
@@ -218,6 +249,8 @@ def _describe(lease: Lease, expires: datetime) -> dict[str, JsonValue]:
         "network": params.network,
         "parameters": params.to_json(),
         "target_error": template.target_error,
+        "share_error": 0 if lease.share_threshold is None else find_largest_error(lease.share_threshold),
+        "share_points": lease.share_points,
         "expires": int(expires.timestamp()),
         "budget_seconds": get_pool_settings().budget_seconds,
     }

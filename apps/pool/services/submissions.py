@@ -1,6 +1,6 @@
 """Models that workers hand in: stored, then scored anew. A worker's claim decides nothing but the order."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -13,7 +13,14 @@ from apps.common import object_store
 from apps.common.notify import notify
 from apps.pool import live
 from apps.pool.conf import get_pool_settings
-from apps.pool.errors import BadPoolMessage, DuplicateModel, LeaseVoid, ModelNotBetter, ModelNotScored
+from apps.pool.errors import (
+    BadPoolMessage,
+    DuplicateModel,
+    LeaseVoid,
+    ModelNotBetter,
+    ModelNotScored,
+    TooManyModelsWaiting,
+)
 from apps.pool.models import (
     Lease,
     LeaseState,
@@ -25,25 +32,38 @@ from apps.pool.models import (
 )
 from apps.pool.selectors import WORST_ERROR, explain_refusal, get_lease
 from apps.pool.services.leases import check_nonce
+from apps.pool.services.members import FALSE_CODES, check_not_banned, note_false_claim, note_refusal
+from apps.pool.services.shares import count_share, is_share
 from apps.pool.store import build_run, derive, run_id
 from protocol.architecture import model_bytes
 from protocol.errors import FalseClaim, ProtocolError, WrongModelLength
 
 
 def receive_model(*, lease: str, token: str, nonce: int, claimed_error: int, data: bytes) -> Submission:
-    """Store a model for scoring, after the checks that cost nothing.
+    """Store a model for scoring, after the checks that cost nothing: it may win the round, or is a share.
 
-    Raises: UnknownLease, WrongLeaseToken, LeaseVoid, LeaseExpired, LeaseNotRunning, NonceOutsideLease,
-    BadPoolMessage, NotMinable, WrongModelLength, ModelNotBetter, DuplicateModel.
+    Just after a new tip shares of the old one are still taken, late. Raises: UnknownLease, WrongLeaseToken,
+    LeaseVoid, LeaseExpired, LeaseNotRunning, MemberBanned, NonceOutsideLease, BadPoolMessage, NotMinable,
+    WrongModelLength, ModelNotBetter, TooManyModelsWaiting, DuplicateModel.
     """
     row = get_lease(lease, token)
-    if row.state != LeaseState.RUNNING:
+    try:
+        return _receive(row, token, nonce, claimed_error, data)
+    except ProtocolError as error:
+        note_refusal(lease=row, code=error.code)
+        raise
+
+
+def _receive(row: Lease, token: str, nonce: int, claimed_error: int, data: bytes) -> Submission:
+    check_not_banned(row.member)
+    if not _takes_models(row):
         raise explain_refusal(row.id, token)
     check_nonce(row, nonce)
     if not 1 <= claimed_error <= WORST_ERROR:
         raise BadPoolMessage(f"error is not in 1 … {WORST_ERROR}")
-    if claimed_error >= row.template.target_error:
-        raise ModelNotBetter(claimed_error, row.template.target_error)
+    may_win = row.state == LeaseState.RUNNING and claimed_error < row.template.target_error
+    if not may_win:
+        _check_share(row, claimed_error)
     expected = model_bytes(derive(row.template, nonce))
     if len(data) != expected:
         raise WrongModelLength(expected, len(data))
@@ -51,15 +71,33 @@ def receive_model(*, lease: str, token: str, nonce: int, claimed_error: int, dat
     return _record(row, token, nonce, claimed_error, object_store.put(data), len(data))
 
 
+def _takes_models(lease: Lease) -> bool:
+    if lease.state == LeaseState.VOID and lease.ended_at is not None and lease.started_at is not None:
+        return lease.ended_at >= _late_limit()
+    return lease.state == LeaseState.RUNNING
+
+
+def _late_limit() -> datetime:
+    return timezone.now() - timedelta(seconds=get_pool_settings().late_seconds)
+
+
+def _check_share(lease: Lease, claimed_error: int) -> None:
+    """Raises: ModelNotBetter for what is no share, TooManyModelsWaiting for shares that flood the scorer."""
+    if not is_share(lease, claimed_error):
+        raise ModelNotBetter(claimed_error, lease.template.target_error)
+    most = get_pool_settings().most_waiting
+    waiting = Submission.objects.filter(lease__member=lease.member_id, state=SubmissionState.RECEIVED)
+    if waiting.count() >= most:
+        raise TooManyModelsWaiting(most)
+
+
 def _record(lease: Lease, token: str, nonce: int, claimed_error: int, model: str, size: int) -> Submission:
     now = timezone.now()
     try:
         with transaction.atomic():
             # Locked: between this check and the commit the lease can neither expire nor become void.
-            held = Lease.objects.select_for_update().filter(
-                id=lease.id, token_hash=lease.token_hash, state=LeaseState.RUNNING
-            )
-            if not held.exists():
+            held = Lease.objects.select_for_update().filter(id=lease.id, token_hash=lease.token_hash).first()
+            if held is None or not _takes_models(held):
                 raise explain_refusal(lease.id, token)
             submission = Submission.objects.create(
                 template=lease.template,
@@ -68,6 +106,7 @@ def _record(lease: Lease, token: str, nonce: int, claimed_error: int, model: str
                 model=model,
                 bytes=size,
                 claimed_error=claimed_error,
+                is_late=held.state == LeaseState.VOID,
             )
             _note_run(lease, nonce, claimed_error, now)
             notify("coinai_submission", str(submission.id))
@@ -77,9 +116,15 @@ def _record(lease: Lease, token: str, nonce: int, claimed_error: int, model: str
 
 
 def verify_next() -> Submission | None:
-    """Score the model with the best claim among those that wait; None when none waits."""
+    """Score the model with the best claim among those that wait; None when none waits.
+
+    Models that can still win come first, then, in the order in which they came, the shares of earlier tips.
+    """
     waiting = Submission.objects.filter(state=SubmissionState.RECEIVED)
-    first = waiting.order_by("claimed_error", "received_at").values_list("id", flat=True).first()
+    living = waiting.exclude(template__status=TemplateStatus.VOID).order_by("claimed_error", "received_at")
+    first = living.values_list("id", flat=True).first()
+    if first is None:
+        first = waiting.order_by("received_at").values_list("id", flat=True).first()
     return None if first is None else verify_submission(submission=first)
 
 
@@ -89,7 +134,7 @@ def verify_submission(*, submission: UUID) -> Submission:
     Submission.objects.filter(id=submission, state=SubmissionState.RECEIVED).update(
         scorings=F("scorings") + 1
     )
-    row = Submission.objects.select_related("template").get(id=submission)
+    row = Submission.objects.select_related("template", "lease").get(id=submission)
     if row.state != SubmissionState.RECEIVED:
         return row
     try:
@@ -103,7 +148,7 @@ def _score(row: Submission) -> int:
     if row.scorings > most:
         raise ModelNotScored(row.model, most)
     template = row.template
-    if template.status == TemplateStatus.VOID:
+    if template.status == TemplateStatus.VOID and not is_share(row.lease, row.claimed_error):
         raise LeaseVoid(str(row.lease_id))
     error = chain.score_model(
         previous=template.parent,
@@ -124,13 +169,25 @@ def _decide(row: Submission, error: int | None, refusal: ProtocolError | None) -
     row.refused_code = None if refusal is None else refusal.code
     row.decided_at = timezone.now()
     with transaction.atomic():
-        # Conditional: a new tip may have refused it meanwhile, and that stands.
-        Submission.objects.filter(id=row.id, state=SubmissionState.RECEIVED).update(
+        # Conditional: whoever decides first decides, and only then is a share counted.
+        decided = Submission.objects.filter(id=row.id, state=SubmissionState.RECEIVED).update(
             state=row.state, error=row.error, refused_code=row.refused_code, decided_at=row.decided_at
         )
+        if decided:
+            _note_decision(row)
         notify("coinai_submission", str(row.id))
     row.refresh_from_db()
     return row
+
+
+def _note_decision(row: Submission) -> None:
+    """What follows from a decision, in the transaction that writes it."""
+    if row.refused_code is None:
+        count_share(submission=row)
+        return
+    note_refusal(lease=row.lease, code=row.refused_code)
+    if row.refused_code in FALSE_CODES:
+        note_false_claim(submission=row)
 
 
 def _note_run(lease: Lease, nonce: int, error: int, now: datetime) -> None:

@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from apps.chain import api as chain
 from apps.pool import live
-from apps.pool.errors import LeaseVoid
 from apps.pool.models import (
     ACTIVE_LEASE_STATES,
     ACTIVE_RUN_STATES,
@@ -16,12 +15,11 @@ from apps.pool.models import (
     LeaseState,
     Run,
     RunState,
-    Submission,
-    SubmissionState,
     Template,
     TemplateStatus,
 )
 from apps.pool.selectors import get_target_error
+from apps.pool.services.shares import open_point_table
 from apps.pool.store import write_body
 from protocol.params import ChainParams
 
@@ -77,11 +75,15 @@ def open_template(*, key: bytes) -> Template:
             grammar=draft.grammar,
             nonce_limit=limit,
             target_error=get_target_error(draft.parent, draft.problem, floor=None),
+            point_table=open_point_table(problem=draft.problem, grammar=draft.grammar),
         )
 
 
 def void_epochs(*, parent: str, problem: str, grammar: str) -> Voided:
-    """Void all templates, with leases, runs and new models, but those on ``parent`` with these contents."""
+    """Void all templates, with leases and runs, but those on ``parent`` with these contents.
+
+    Models that have come in stay: they may still be shares.
+    """
     with transaction.atomic():
         return _void(~_same_work(parent, problem, grammar))
 
@@ -108,8 +110,5 @@ def _void(which: Q) -> Voided:
     voided = leases.update(state=LeaseState.VOID, ended_at=now)
     runs = list(Run.objects.filter(lease__template_id__in=epochs, state__in=ACTIVE_RUN_STATES))
     Run.objects.filter(id__in=[run.id for run in runs]).update(state=RunState.CANCELLED, updated_at=now)
-    Submission.objects.filter(template_id__in=epochs, state=SubmissionState.RECEIVED).update(
-        state=SubmissionState.REFUSED, refused_code=LeaseVoid.code, decided_at=now
-    )
     live.announce_runs([run.id for run in runs])
     return Voided(epochs, tuple({template.parent for template in templates}), voided)

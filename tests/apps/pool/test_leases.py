@@ -83,6 +83,7 @@ def test_a_worker_takes_a_lease_and_learns_all_it_needs() -> None:
     assert set(offer.lease) == {
         *("id", "epoch", "height", "previous", "transactions", "nonce_start", "nonce_end", "problem"),
         *("grammar", "network", "parameters", "target_error", "expires", "budget_seconds"),
+        *("share_error", "share_points"),
     }
     assert offer.lease["nonce_end"] == 1024
     assert offer.lease["previous"] == offer.parent == lease.template.parent
@@ -259,7 +260,8 @@ def test_concurrent_sweeps_lease_a_lost_range_once(pool: Any) -> None:
     assert Lease.objects.filter(state=LeaseState.OPEN).count() == 1
 
 
-def test_a_void_lease_is_refused() -> None:
+def test_a_void_lease_is_refused(pool: Any) -> None:
+    pool(late_seconds=0)
     lease = world.taken_lease()
     world.mine_block(0)
     services.void_epochs(**world.current_work())

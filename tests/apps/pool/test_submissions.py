@@ -19,7 +19,7 @@ from apps.pool.errors import (
     ModelNotScored,
     NonceOutsideLease,
 )
-from apps.pool.models import Run, Submission, SubmissionState
+from apps.pool.models import Lease, Run, Submission, SubmissionState
 from apps.pool.selectors import best_submission
 from apps.pool.store import derive
 from protocol.errors import FalseClaim, ModelIgnoresWiring, NotMinable, WrongModelLength
@@ -139,6 +139,7 @@ def test_a_model_that_is_not_better_is_refused() -> None:
     template = services.open_template(key=world.KEY)
     services.set_target(parent=template.parent, target_error=world.ERRORS[1])
     lease = world.taken_lease(world.BOB)
+    Lease.objects.update(share_threshold=1000)
     for says in (1, 2):
         with pytest.raises(ModelNotBetter):
             lease.hand_in(says)
@@ -153,6 +154,7 @@ def test_a_lease_that_nobody_has_taken_takes_no_model() -> None:
 def test_a_model_that_a_new_tip_made_worthless_is_not_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     submission = world.taken_lease().hand_in(0)
     world.mine_block(0)
+    Lease.objects.update(share_threshold=1001)
     monkeypatch.setattr(chain, "score_model", lambda **_: pytest.fail("scored"))
     services.void_epochs(**world.current_work())
     assert judge(submission) == ("refused", None, LeaseVoid.code)

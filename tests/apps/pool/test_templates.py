@@ -5,7 +5,6 @@ from django.db import IntegrityError, transaction
 
 from apps.chain import api as chain
 from apps.pool import services
-from apps.pool.errors import LeaseVoid
 from apps.pool.models import LeaseState, Run, Submission, SubmissionState, Template, TemplateStatus
 from protocol.crypto import address, public_key, sha3_256
 from protocol.encoding import encode
@@ -63,7 +62,7 @@ def test_a_model_of_a_replaced_template_is_published_with_its_own_transactions()
     assert chain.get_block(row.block).transaction_count == 1
 
 
-def test_a_new_tip_voids_leases_runs_and_unscored_models() -> None:
+def test_a_new_tip_voids_leases_and_keeps_models_that_may_be_shares() -> None:
     lease = world.taken_lease()
     waiting = lease.hand_in(1)
     world.mine_block(0)
@@ -71,7 +70,7 @@ def test_a_new_tip_voids_leases_runs_and_unscored_models() -> None:
     assert voided.epochs == (lease.template.epoch,)
     assert lease.reload().state == LeaseState.VOID
     waiting.refresh_from_db()
-    assert (waiting.state, waiting.refused_code) == (SubmissionState.REFUSED, LeaseVoid.code)
+    assert waiting.state == SubmissionState.RECEIVED
     assert services.void_epochs(**world.current_work()).epochs == ()
 
 
