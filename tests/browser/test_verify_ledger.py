@@ -2,6 +2,7 @@
 second implementation, which is written in Python from the text alone.
 """
 
+import base64
 import copy
 import json
 import random
@@ -155,7 +156,7 @@ def proof(data: bytes, chunk: int) -> dict[str, Any]:
         "object": base.object_id(data),
         "bytes": len(data),
         "chunk": chunk,
-        "data": forms.base64.b64encode(chunks[chunk]).decode(),
+        "data": base64.b64encode(chunks[chunk]).decode(),
         "path": [node.hex() for node in base.path_of(chunks, chunk)],
     }
 

@@ -35,6 +35,8 @@ FILES = {
     "logits": 20,
     "metrics": 10,
     "chain": 70,
+    "governance": 100,
+    "storage": 400,
 }
 
 

@@ -28,6 +28,7 @@ import { checkTables } from "/static/js/verify/tables.js";
 import { openingOf, qualityOf, thresholdOf, weightOf } from "/static/js/verify/threshold.js";
 import { checkReward, checkSigned, txid } from "/static/js/verify/transactions.js";
 import { wiringBits } from "/static/js/verify/wiring.js";
+import { playChallenges, playTransactions } from "./verify_ledger.js";
 
 const fromBase64 = (text) => Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
 
@@ -325,6 +326,14 @@ function chain(report, { genesis, genesis_block: first, objects, models: files, 
   }
 }
 
+// What a page can know of votes and storage: the ledger itself it does not have.
+function plays(report, rows) {
+  for (const row of rows) {
+    playTransactions(report, row);
+    playChallenges(report, row);
+  }
+}
+
 const FILES = {
   encoding: [encoding],
   transactions: [transactions, "/vectors/chain.json"],
@@ -339,6 +348,8 @@ const FILES = {
   logits: [logits, "/vectors/model_file.json"],
   metrics: [metrics],
   chain: [chain, "/digits"],
+  governance: [plays],
+  storage: [plays],
 };
 
 /** Check one file of vectors: {count, odd}, the number of comparisons and what came out wrong. */

@@ -43,3 +43,11 @@ export function checkAddress(text) {
     `“${text}” is no address: wrong length or signs.`);
   require(polymod([...expandPrefix(), ...words]) === 1, () => `“${text}” is no address: its check sum is wrong.`);
 }
+
+/** The 20 bytes in an address; refuses what is none. */
+export function readAddress(text) {
+  checkAddress(text);
+  const words = [...text.slice(PREFIX.length + 1, -CHECK_WORDS)].map((sign) => SIGNS.indexOf(sign));
+  const bits = words.map((word) => word.toString(2).padStart(5, "0")).join("");
+  return Uint8Array.from({ length: HASH_BYTES }, (_, i) => parseInt(bits.slice(8 * i, 8 * i + 8), 2));
+}
