@@ -6,6 +6,7 @@ from apps.chain.contents import get_architecture, get_data_set, get_data_set_id,
 from apps.chain.genesis import PUBLIC_SECRETS
 from apps.chain.mempool import submit_transaction
 from apps.chain.models import Block, BlockTransaction, Transaction
+from apps.chain.past import compute_randomness
 from apps.chain.rounds import (
     RoundView,
     candidate_to_json,
@@ -33,6 +34,7 @@ from apps.chain.selectors import (
     list_blocks_of,
     list_blocks_of_model,
     list_children,
+    list_entries,
     list_locked,
     list_mempool,
     list_transactions,
@@ -71,6 +73,7 @@ __all__ = [
     "build_template",
     "candidate_received",
     "candidate_to_json",
+    "compute_randomness",
     "count_mempool",
     "derive_nonce",
     "get_accounts",
@@ -95,6 +98,7 @@ __all__ = [
     "list_blocks_of_model",
     "list_candidates",
     "list_children",
+    "list_entries",
     "list_locked",
     "list_mempool",
     "list_transactions",

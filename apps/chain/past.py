@@ -7,6 +7,7 @@ from apps.chain.selectors import get_params
 from apps.chain.store import load_contents
 from apps.common import object_store
 from protocol.blocks import Block as BlockContents
+from protocol.context import compute_beacon
 from protocol.errors import ObjectMissing
 from protocol.transactions import Propose, Transaction
 
@@ -45,6 +46,13 @@ class BranchPast:
         least = max(0, min(height, self._parent.height - get_params().beacon_blocks))
         rows = Block.objects.filter(canonical=True, height__gte=least, height__lt=walker.height)
         self._hashes.update(rows.values_list("height", "hash"))
+
+
+def compute_randomness(block: Block) -> bytes:
+    """R_h of a block after genesis: what everything drawn in it was made from (docs/protocol.md §7.2)."""
+    past = BranchPast(Block.objects.get(hash=block.previous))
+    beacon = compute_beacon(get_params(), past, block.height)
+    return beacon + block.height.to_bytes(8, "big")
 
 
 def store_proposed(contents: BlockContents) -> None:

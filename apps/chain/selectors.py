@@ -164,6 +164,12 @@ def get_entry(key: str) -> dict[str, Any] | None:
     return LedgerEntry.objects.filter(key=key).values_list("value", flat=True).first()
 
 
+def list_entries(prefix: str) -> Sequence[tuple[str, dict[str, Any]]]:
+    """The ledger entries of the best chain whose key begins with ``prefix``, in ASCII order of their keys."""
+    rows = LedgerEntry.objects.filter(key__startswith=prefix).values_list("key", "value")
+    return sorted(rows, key=lambda row: row[0])
+
+
 def get_accounts(addresses: Collection[str]) -> dict[str, dict[str, Any]]:
     """The accounts of these addresses in the ledger of the best chain; those that have none are left out."""
     keys = [f"account/{address}" for address in addresses]
