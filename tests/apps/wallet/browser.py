@@ -59,7 +59,8 @@ class Browser(Client):
     @property
     def address(self) -> str | None:
         """Who is signed in, as the site says."""
-        return self.get("/api/v1/session").json()["address"]  # type: ignore[no-any-return]
+        address: str | None = self.get("/api/v1/session").json()["address"]
+        return address
 
 
 def sign_message(who: Person, message: str) -> str:

@@ -90,10 +90,10 @@ def test_a_session_ends_at_its_time_and_when_nobody_uses_it(browser: Open) -> No
         {"seen_at": now - timedelta(days=8)},
         {"ended_at": now},
     ):
-        kept = WalletSession.objects.values().get()
+        kept = WalletSession.objects.get()
         WalletSession.objects.update(**change)
         assert window.address is None
-        WalletSession.objects.update(**{name: kept[name] for name in change})
+        kept.save()
         assert window.address == ALICE.address
 
 

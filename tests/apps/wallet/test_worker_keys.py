@@ -111,7 +111,7 @@ class TestRegistering:
         for worker in (DAVE, BOB):
             register(window, worker=worker)
         register(window, owner=BOB, worker=CHARLIE)
-        page = window.get("/api/v1/wallet/worker-keys", {"address": ALICE.address, "limit": 1}).json()
+        page = window.get("/api/v1/wallet/worker-keys", {"address": ALICE.address, "limit": "1"}).json()
         rest = window.get(page["next"]).json()
         items = page["items"] + rest["items"]
         assert [item["worker"] for item in items] == sorted([DAVE.key, BOB.key])
