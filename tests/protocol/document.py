@@ -15,6 +15,7 @@ SITE_ERRORS = (
     "apps.common.object_store",
     "apps.chain.errors",
     "apps.wallet.errors",
+    "apps.wallet.cli.errors",
     "apps.pool.errors",
     "apps.explorer.errors",
     "apps.governance.errors",
