@@ -216,8 +216,6 @@ def _issue_audits(context: BlockContext, draft: Draft, desk: _Desk) -> None:
 def _list_parent_data(context: BlockContext, draft: Draft) -> Iterable[str]:
     """The data sets that the parent's proposals name, in the order of its transactions."""
     height = context.parent.height
-    if context.params.data_replicas == 0 or height == 0:
-        return []
     data = {
         key.removeprefix("proposal/"): str(proposal["data"])
         for key, proposal in draft.scan("proposal/")

@@ -136,6 +136,20 @@ def play_stalled() -> RecordedPlay:
     return play
 
 
+def play_named_model() -> RecordedPlay:
+    """A proposal names a model as its data: it is placed as such, although data needs no keepers here."""
+    play = RecordedPlay("named model", replace(PARAMS, data_replicas=0, topup_per_block=0), PEOPLE)
+    play.wait(3)
+    model = play.keys("object/")[0].removeprefix("object/")
+    fields = {"shape": [1, 1, 1], "data": model, "data_bytes": len(play.files[model])}
+    manifest, _ = make_manifest("model", **fields)
+    play.do(
+        (KEEPERS[0], _register(9000)), (KEEPERS[1], _register(9000)), (ALICE, Propose("problem", manifest))
+    )
+    _serve(play, KEEPERS, 8)
+    return play
+
+
 def play_refusals() -> RecordedPlay:
     """What keepers cannot do."""
     play = RecordedPlay("refusals", PARAMS, PEOPLE)
@@ -238,6 +252,7 @@ STORAGE: Final[tuple[Callable[[], RecordedPlay], ...]] = (
     play_full,
     play_data,
     play_stalled,
+    play_named_model,
     play_refusals,
     lambda: play_random("proportional", 40, data_replicas=1),
     lambda: play_random("auction", 40, selection="auction", proposal_blocks=13, unbond_blocks=3),
