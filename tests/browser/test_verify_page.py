@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from protocol import crypto
 from tests.browser.conftest import PHONE, OpenPage
 from tests.browser.site import Site
 from tests.browser.test_every_page import check_with_axe, settle
+from tests.second import primitives as second
 
+SECRET = crypto.sha3_256(b"coinai/testing/bob")
 STEPS = 14
 GENESIS_STEPS = 6
 SLOW = 30_000  # milliseconds; the whole check takes less than one second on an idle machine
@@ -149,6 +152,42 @@ def test_a_changed_transaction_fails_at_the_root_and_its_signature(site: Site, o
     section = verify(page)
     assert {step for step, state in states(section).items() if state == "failed"} == {"root", "seal"}
     assert "The signature of the transfer" in says(section, "seal")
+
+
+def test_a_block_with_every_kind_of_transaction_is_read(site: Site, open_page: OpenPage) -> None:
+    block = read_block(site, "included")
+    header, [reward, *_] = block["header"], block["transactions"]
+    transactions = [reward | {"body": reward["body"] | {"key": crypto.public_key(SECRET).hex()}}]
+    proposal, problem = 64 * "0", fetch(site, f"/api/v1/objects/{header['problem']}").decode()
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        ("transfer", {"outputs": [{"to": site.cast["alice"], "amount": 1}]}),
+        ("propose", {"subject": "problem", "content": problem}),
+        ("propose", {"subject": "grammar", "content": "<net> ::= gap fc 8 relu\n"}),
+        ("support", {"proposal": proposal, "amount": 5}),
+        ("withdraw", {"proposal": proposal}),
+        ("keeper", {"capacity": 1, "endpoint": "http://127.0.0.1/", "bond": 1}),
+        ("leave", {}),
+        ("storage_proof", {"height": 1, "number": 0, "data": "YQ==", "path": [proposal]}),
+    ]
+    for sequence, (kind, body) in enumerate(bodies):
+        signed = {"network": "testing", "kind": kind, "sequence": sequence, "fee": 1, "body": body}
+        signed["key"] = crypto.public_key(SECRET).hex()
+        signature = crypto.sign(SECRET, b"coinai/1/sign\n" + second.canonical(signed))
+        transactions.append(signed | {"signature": signature.hex()})
+    ids = [
+        second.sha3(b"coinai/1/transaction\n" + second.canonical(transaction)) for transaction in transactions
+    ]
+    header["transactions"] = second.merkle(ids).hex()
+    del header["seal"]
+    header["seal"] = crypto.sign(SECRET, b"coinai/1/seal\n" + second.canonical(header)).hex()
+    page = open_page(f"/blocks/{site.cast['included']}/")
+    raw = second.canonical({"header": header, "transactions": transactions})
+    tamper(page, f"/api/v1/blocks/{site.cast['included']}/raw", raw)
+    section = verify(page)
+    found = states(section)
+    assert {found[step] for step in ("raw", "root", "seal", "parent", "contents", "threshold")} == {"passed"}
+    assert found["hash"] == "failed"  # it is not the block that this page is about
+    assert f"{len(bodies)} transactions signed as it should be" in says(section, "seal")
 
 
 def test_a_block_with_blanks_is_not_canonical(site: Site, open_page: OpenPage) -> None:
