@@ -1,4 +1,4 @@
-"""The wallet's pages. The server draws frames: whose wallet it is, and what is in it, the browser knows alone."""
+"""The wallet's pages. The server draws frames; whose wallet it is and what it holds, the browser knows."""
 
 from dataclasses import dataclass
 
