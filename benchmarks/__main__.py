@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import blocks, derivations, evaluation, mining, signatures, verification
+from benchmarks import blocks, derivations, evaluation, mining, sign_in, signatures, verification
 from workers.device import choose_device
 
 BENCHMARKS = {
     "derivations": derivations.run,
     "signatures": signatures.run,
+    "sign_in": sign_in.run,
     "blocks": blocks.run,
     "evaluation": evaluation.run,
     "verification": verification.run,

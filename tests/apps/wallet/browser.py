@@ -56,8 +56,7 @@ class Browser(Client):
         """A change in the session, with its token."""
         return self.send(path, body, method=method, **{"x-csrftoken": self.csrf})
 
-    @property
-    def address(self) -> str | None:
+    def find_address(self) -> str | None:
         """Who is signed in, as the site says."""
         address: str | None = self.get("/api/v1/session").json()["address"]
         return address

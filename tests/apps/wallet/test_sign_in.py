@@ -31,10 +31,10 @@ def test_alice_signs_in_and_out(browser: Open) -> None:
     assert challenge["expires"] - timezone.now().timestamp() == pytest.approx(600, abs=5)
     answer = window.answer(challenge["message"])
     assert answer.json()["address"] == ALICE.address
-    assert window.address == ALICE.address
+    assert window.find_address() == ALICE.address
     window.csrf = answer.json()["csrf"]
     assert window.change("DELETE", "session").json() == {"ended": 1}
-    assert window.address is None
+    assert window.find_address() is None
     assert WalletSession.objects.get().ended_at is not None
 
 
@@ -108,7 +108,7 @@ class TestStolenMessages:
             assert name_refusal(window.answer(message.replace(old, new))) == (403, 1209)
         for altered in (message + "\n", message.replace("moves no coins", "moves all coins"), "", "x" * 1000):
             assert name_refusal(window.answer(altered)) == (400, 1203)
-        assert window.address is None
+        assert window.find_address() is None
 
     def test_it_refuses_the_key_of_another_address(self, browser: Open) -> None:
         window = browser()
