@@ -96,7 +96,8 @@ def _list_candidates(play: Play, wanted: list[Wish], answered: int) -> list[Sign
     if answered:
         for key in play.keys("challenge/")[::answered]:
             acts.append((people[play.need(key)["address"]], play.answer(key)))
-    candidates, before = [], dict.fromkeys(people, 0)
+    candidates: list[SignedTransaction] = []
+    before = dict.fromkeys(people, 0)
     for person, body in acts:
         signed = play.sign(person, body, fee=1, after=before[person.address])
         trial = [*candidates, signed]
