@@ -4,6 +4,7 @@ Height of a bar: the layer's channels or units, on a log scale. Width: the kerne
 A pooling layer is a gap. Only this module knows the geometry; script asks for the finished drawing.
 """
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,19 @@ def render_glyph(
     layers: Sequence[Mapping[str, Any]], *, title: str = "", is_named: bool = True
 ) -> SafeString:
     """The drawing as inline SVG without styles; ``is_named`` false when text beside it says the same."""
+    shapes = tuple(
+        (layer["kind"], layer["output"][0], layer["kernel"], layer["mode"], layer["activation"])
+        for layer in layers
+    )
+    return _draw_glyph(shapes, title, is_named)
+
+
+@functools.lru_cache(maxsize=2000)  # lists show the same networks again and again, and drawing takes a while
+def _draw_glyph(shapes: tuple[tuple[str, int, int, str, str], ...], title: str, is_named: bool) -> SafeString:
+    layers = [
+        {"kind": kind, "output": [units], "kernel": kernel, "mode": mode, "activation": activation}
+        for kind, units, kernel, mode, activation in shapes
+    ]
     bars, width = compute_bars(layers)
     name = title or describe_layers(layers)
     label = (

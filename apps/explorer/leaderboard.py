@@ -1,5 +1,6 @@
 """Models by quality: lists that cost the same however long the chain is."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -133,9 +134,14 @@ def list_layers(record: ModelRecord) -> list[dict[str, Any]]:
     """The layers of a record's network as in the API; empty when its problem is not here."""
     try:
         problem = chain.get_problem(record.problem)
-        network = parse_architecture(record.text, problem.shape, problem.classes)
+        return _read_layers(record.text, problem.shape, problem.classes)
     except (ObjectMissing, ProtocolError):
         return []
+
+
+@functools.lru_cache(maxsize=2000)  # lists show the same networks again and again; nobody changes them
+def _read_layers(text: str, shape: tuple[int, int, int], classes: int) -> list[dict[str, Any]]:
+    network = parse_architecture(text, shape, classes)
     return layers_to_json(network)  # type: ignore[return-value]  # a list of objects
 
 

@@ -1,5 +1,6 @@
 """What the pages show, put together from what the other apps tell."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,14 +110,15 @@ def get_origin(block: chain.Block) -> Origin | None:
     return Origin(walk, pieces, architecture.parameters, architecture.macs, architecture.text)
 
 
-def get_contest(block: chain.Block, parent: chain.Block, runs: list[Json]) -> Json:
+def get_contest(
+    block: chain.Block, parent: chain.Block, rivals: Sequence[chain.Block], runs: list[Json]
+) -> Json:
     """The round in which a block was born, for the frozen picture: threshold, trainings, rivals."""
     params = chain.get_params()
     floor = 0 if block.round >= params.stall_rounds else chain.get_problem(block.problem).floor
     opening = 0
     if block.round < params.stall_rounds:
         opening = compute_opening(params, parent=chain.to_header(parent), problem=block.problem, floor=floor)
-    rivals = [one for one in chain.list_children(parent.hash) if one.hash != block.hash]
     return {
         "round": {
             "height": block.height,

@@ -1,6 +1,6 @@
 """The explorer's rows as JSON."""
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from apps.chain import api as chain
@@ -9,11 +9,12 @@ from apps.explorer.histories import AddressView, HistoryRow
 from apps.explorer.leaderboard import ModelView
 from apps.explorer.model_files import write_loader
 from apps.explorer.models import ContentSummary, ModelRecord, ModelReport
-from apps.explorer.statistics import Series
+from apps.explorer.statistics import Point, Series
 from protocol.architecture import parse_architecture
 from protocol.errors import ObjectMissing
 
 Json = dict[str, Any]
+POINT_FIELDS = tuple(field.name for field in fields(Point))
 PURPOSES = ("rewards", "stakes", "deposits", "bond")
 
 
@@ -172,5 +173,5 @@ def series_json(series: Series) -> Json:
         "first": series.first,
         "last": series.last,
         "blocks": series.blocks,
-        "points": [asdict(point) for point in series.points],
+        "points": [{name: getattr(point, name) for name in POINT_FIELDS} for point in series.points],
     }

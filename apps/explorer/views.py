@@ -80,24 +80,29 @@ def block_detail(request: HttpRequest, name: str) -> HttpResponse:
     block = find_block(name)
     if name != block.hash:
         return redirect("explorer:block_detail", name=block.hash)
-    detail = chain.block_detail(block)
+    tip = chain.get_tip()
     parent = chain.get_block(block.previous) if block.height else None
+    siblings = (
+        [one for one in chain.list_children(block.previous) if one.hash != block.hash] if parent else []
+    )
     runs = selectors.list_contest_runs(block) if parent else []
+    transactions = chain.list_transactions(block.hash)
     context = {
+        "tip": tip,
         "row": block,
-        "detail": detail,
-        "standing": selectors.get_standing(block, detail["confirmations"]),
+        "summary": chain.block_summary(block),
+        "header": chain.to_header(block).to_json(),
+        "standing": selectors.get_standing(block, tip.height - block.height + 1),
         "problem": chain.get_problem(block.problem),
         "origin": selectors.get_origin(block),
         "parent": parent,
-        "siblings": [one for one in chain.list_children(block.previous) if one.hash != block.hash]
-        if parent
-        else [],
-        "children": [chain.get_block(child) for child in detail["children"]],
+        "siblings": siblings,
+        "children": chain.list_children(block.hash),
         "winner": pool.get_winning_run(block.hash),
         "contest_seconds": block.timestamp - parent.timestamp if parent else 0,
-        "contest": selectors.get_contest(block, parent, runs) if parent else None,
-        "transactions": chain.list_transactions(block.hash),
+        "contest": selectors.get_contest(block, parent, siblings, runs) if parent else None,
+        "transactions": transactions,
+        "txids": [] if transactions else chain.list_txids(block),
         "fork": get_fork(block),
         "surplus": block.quality - block.threshold,
     }

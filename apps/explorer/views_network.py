@@ -4,6 +4,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.html import json_script
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -13,6 +15,7 @@ from apps.common.errors import BadParameter
 from apps.explorer import api, forks, networks, projected, serializers
 from apps.explorer.access import explains_errors
 from apps.explorer.helping import list_examples
+from apps.explorer.kept import keep
 from apps.explorer.search import LONGEST
 from apps.pool import api as pool
 
@@ -80,20 +83,18 @@ def network(request: HttpRequest) -> HttpResponse:
     span = _read_span(request)
     context = _network_now()
     view = context["round"]
-    height = view.parent.height
-    series = networks.get_span(span, height)
+    tip, height = view.parent.hash, view.parent.height
+    context |= keep(tip, ("span", span), lambda: _show_span(span, height))
     context |= {
         "fates": forks.count_fates(height),
         "left_out": forks.list_left_out(height),
-        "rounds": networks.get_rounds(height),
-        "miners": networks.get_miners(height),
+        "rounds": keep(tip, "rounds", lambda: networks.get_rounds(height)),
+        "miners": keep(tip, "miners", lambda: networks.get_miners(height)),
         "effort": pool.get_effort(EFFORT_SECONDS),
-        "series": series,
-        "series_json": serializers.series_json(series),
         "span": span,
         "spans": [(blocks, _name_span(blocks)) for blocks in (*networks.SPANS, None)],
         "window": networks.WINDOW,
-        "best": networks.list_best(view.problem),
+        "best": keep(tip, ("best", view.problem), lambda: networks.list_best(view.problem)),
         "problem": chain.get_problem(view.problem),
     }
     return render(request, "explorer/network.html", context)
@@ -105,6 +106,16 @@ def network(request: HttpRequest) -> HttpResponse:
 def network_now(request: HttpRequest) -> HttpResponse:
     """The figures on top of the network's page, for it when the chain moves."""
     return render(request, "explorer/network_now.html", _network_now())
+
+
+def _show_span(span: int | None, height: int) -> dict[str, Any]:
+    """A stretch of the chain as the table and the numbers under its chart: hundreds of rows."""
+    series = networks.get_span(span, height)
+    return {
+        "series": series,
+        "span_table": render_to_string("explorer/span_table.html", {"series": series}),
+        "series_script": json_script(serializers.series_json(series), "series"),
+    }
 
 
 def _network_now() -> dict[str, Any]:

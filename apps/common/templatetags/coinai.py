@@ -1,5 +1,6 @@
 """How pages show numbers, times, identifiers, icons and networks."""
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -76,6 +77,7 @@ def since(unix: float) -> SafeString:
 
 
 @register.simple_tag
+@functools.cache
 def icon(name: str, extra: str = "") -> SafeString:
     """An icon of the sprite; it says nothing to screen readers, so a word stands beside it."""
     return format_html(
@@ -92,10 +94,28 @@ def glyph(layers: Sequence[Mapping[str, Any]], named: bool = True) -> SafeString
     return render_glyph(layers, is_named=named)
 
 
-@register.inclusion_tag("components/hash.html")
-def hash_link(text: str, url: str = "", full: bool = False, what: str = "hash") -> dict[str, Any]:
+@register.simple_tag
+def hash_link(text: str, url: str = "", full: bool = False, what: str = "hash") -> SafeString:
     """An identifier, shortened unless ``full``, linked when ``url`` is given, with a button to copy it."""
-    return {"text": text, "url": url, "full": full, "what": what}
+    # Pages have dozens of them: a template of its own would take longer than the rest of a row.
+    shown = text if full else formats.shorten(text)
+    if url:
+        inner = format_html(
+            '<a href="{}" title="{}"><span data-full="{}">{}</span></a>', url, text, text, shown
+        )
+    else:
+        inner = format_html('<span title="{}" data-full="{}">{}</span>', text, text, shown)
+    return format_html(
+        '<span class="{}">{}<button type="button" class="copy needs-script" data-copy="{}"'
+        ' aria-label="Copy {} {}" title="Copy">{}{}</button></span>',
+        "hash-full" if full else "hash",
+        inner,
+        text,
+        what,
+        formats.shorten(text),
+        icon("copy", "icon-copy"),
+        icon("check", "icon-done"),
+    )
 
 
 STATES = {

@@ -1,5 +1,6 @@
 """What every page says about the site that it belongs to."""
 
+import functools
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -7,9 +8,11 @@ from django import template
 from django.conf import settings
 from django.db import DatabaseError
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from apps.chain.api import Block, get_tip
 from apps.common.errors import NotReady
+from apps.common.templatetags.coinai import hash_link
 from apps.explorer.helping import Help, help_with
 
 register = template.Library()
@@ -42,6 +45,54 @@ class SiteState:
     height: int | None
     tip: str
     pages: tuple[Page, ...]
+
+
+@functools.cache
+def _find_prefix(view: str) -> str:
+    """The address of a view up to the name of the thing: `reverse` is too slow for the rows of a page."""
+    return reverse(f"explorer:{view}", args=["x"]).removesuffix("x/")
+
+
+@register.simple_tag
+def block_url(name: str | int) -> str:
+    """The page of a block by its hash or height."""
+    return f"{_find_prefix('block_detail')}{name}/"
+
+
+@register.simple_tag
+def address_url(name: str) -> str:
+    """The page of an address."""
+    return f"{_find_prefix('address_detail')}{name}/"
+
+
+@register.simple_tag
+def transaction_url(name: str) -> str:
+    """The page of a transaction."""
+    return f"{_find_prefix('transaction_detail')}{name}/"
+
+
+@register.simple_tag
+def model_url(name: str) -> str:
+    """The page of a model."""
+    return f"{_find_prefix('model_detail')}{name}/"
+
+
+@register.simple_tag
+def block_link(name: str) -> SafeString:
+    """A block's hash, shortened, with a link and a button to copy it."""
+    return hash_link(name, block_url(name), what="block hash")
+
+
+@register.simple_tag
+def address_link(name: str) -> SafeString:
+    """An address, shortened, with a link and a button to copy it."""
+    return hash_link(name, address_url(name), what="address")
+
+
+@register.simple_tag
+def transaction_link(name: str) -> SafeString:
+    """A transaction's id, shortened, with a link and a button to copy it."""
+    return hash_link(name, transaction_url(name), what="transaction id")
 
 
 @register.simple_tag(takes_context=True)

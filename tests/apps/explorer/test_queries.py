@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.chain.mempool import submit_transaction
 from apps.chain.models import Block
-from apps.explorer import reports
+from apps.explorer import kept, reports
 from protocol.encoding import encode
 from tests.apps.chain.miner import Miner
 from tests.protocol.cast import ALICE, BOB, DAVE, transfer
@@ -45,6 +45,7 @@ def list_paths(names: dict[str, str]) -> dict[str, str]:
 def count_queries(client: Client, paths: dict[str, str]) -> dict[str, int]:
     counts = {}
     for pattern, path in paths.items():
+        kept.forget()
         with CaptureQueriesContext(
             connection,
         ) as captured:
