@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from protocol import crypto
+from protocol.encoding import JsonValue, encode
 from protocol.keystore import LEAST_COST, Plaintext, open_keystore, parse_keystore, seal
 from tests.browser.test_verify_vectors import Handler
 
@@ -113,6 +114,32 @@ def test_a_keystore_of_python_opens_in_the_browser(page: Page, is_bare: bool) ->
         [keystore.to_json(), is_bare],
     )
     assert found == plaintext.to_json()
+
+
+def test_random_values_have_the_same_canonical_bytes(page: Page) -> None:
+    draw = random.Random(os.urandom(8))
+    values = [_random_value(draw, 4) for _ in range(150)]
+    found = page.evaluate(f"async (values) => {IMPORT}.encodeAll(values)", values)
+    assert found == [encode(value).hex() for value in values]
+
+
+def _random_value(draw: random.Random, depth: int) -> JsonValue:
+    kind = draw.randrange(6 if depth else 4)
+    if kind == 0:
+        return draw.choice([0, 1, 2**53 - 1, draw.randrange(2**53)])
+    if kind == 1:
+        return draw.random() < 0.5
+    if kind in (2, 3):
+        return _random_text(draw, '\0\b\t\n\f\r\x1f "\\/aZ\x7f\x80ü€\u2028\ufeff\uffff😀')
+    if kind == 4:
+        return [_random_value(draw, depth - 1) for _ in range(draw.randrange(4))]
+    return {
+        _random_text(draw, 'aZ09_"\\\n\x7f'): _random_value(draw, depth - 1) for _ in range(draw.randrange(4))
+    }
+
+
+def _random_text(draw: random.Random, signs: str) -> str:
+    return "".join(draw.choice(signs) for _ in range(draw.randrange(8)))
 
 
 def _random_messages() -> list[bytes]:

@@ -9,6 +9,7 @@ import { signMessage, signText, verifyText } from "/static/js/wallet/sign_in.js"
 import { implementation, publicKey, sign, use, verify } from "/static/js/wallet/signer.js";
 import { assemble, feeAt, sign as signTransaction, sizeOf, unsigned } from "/static/js/wallet/transaction.js";
 import { fromHex, toHex } from "/static/js/verify/bytes.js";
+import { decode, encode } from "/static/js/verify/canonical.js";
 import { Refused } from "/static/js/verify/refused.js";
 
 const SIGNERS = ["webcrypto", "noble"];
@@ -99,7 +100,11 @@ const PARTS = {
     const { fee, ...short } = fields;
     for (const bad of [short, { ...fields, surplus: 0 }, { ...fields, fee: "0" }, { ...fields, fee: -1 }])
       await report.refused(() => unsigned(bad), JSON.stringify(bad));
-    for (const bad of [{ ...fields, sequence: 2 ** 53 }, { ...fields, body: { a: 1.5 } }, { ...fields, body: { a: null } }])
+    for (const bad of [
+      { ...fields, sequence: 2 ** 53 },
+      { ...fields, body: { a: 1.5 } },
+      { ...fields, body: { a: null } },
+    ])
       await report.refused(() => unsigned(bad), JSON.stringify(bad));
   },
 
@@ -134,7 +139,10 @@ const PARTS = {
       report.is(await open(keystore, passphrase), plaintext, "opened");
     const { keystore, passphrase } = keystores.wrong_passphrase;
     await report.refused(() => open(keystore, passphrase), "a wrong passphrase", WrongPassphrase);
-    const flipped = { ...keystore, ciphertext: keystore.ciphertext.replace(/^../, (byte) => (byte === "00" ? "01" : "00")) };
+    const flipped = {
+      ...keystore,
+      ciphertext: keystore.ciphertext.replace(/^../, (byte) => (byte === "00" ? "01" : "00")),
+    };
     await report.refused(() => open(flipped, keystores.open[0].passphrase), "a changed byte", WrongPassphrase);
     for (const document of keystores.refused)
       await report.refused(() => checkForm(document), JSON.stringify(document).slice(0, 200));
@@ -154,7 +162,12 @@ const PARTS = {
   async amounts(report, { amounts }) {
     for (const { text, units, formatted } of amounts) {
       if (units === null) await report.refused(() => parse(text), text);
-      else report.is([parse(text), format(units), parse(format(units, { isGrouped: true }))], [units, formatted, units], text);
+      else
+        report.is(
+          [parse(text), format(units), parse(format(units, { isGrouped: true }))],
+          [units, formatted, units],
+          text,
+        );
     }
   },
 };
@@ -188,6 +201,11 @@ export async function signAll(name, secret, messages) {
   const key = await publicKey(fromHex(secret));
   use(null);
   return { key, signatures };
+}
+
+/** Values -> their canonical bytes (hex), each written, read and written again. */
+export function encodeAll(values) {
+  return values.map((value) => toHex(encode(decode(encode(value)))));
 }
 
 /** Which of the rows {key, message, signature} (hex) are signed. */

@@ -296,6 +296,8 @@ def _broken(good: dict[str, Any]) -> list[Any]:
         {**good, "ciphertext": good["ciphertext"][:-1]},
         {**good, "ciphertext": "z" * 40},
         {**good, "accounts": [{**account, "index": "0"}]},
+        {**good, "accounts": [{**account, "index": -1}]},
+        {**good, "accounts": [{**account, "index": 1.5}]},
         {**good, "accounts": [{**account, "source": "server"}]},
         {**good, "accounts": [{**account, "secret": ""}]},
         {**good, "accounts": ["x"]},

@@ -68,9 +68,6 @@ def read_address(text: str) -> str:
     found = check_address(text)
     if found.reason is None:
         return text.strip()
-    where = ""
-    if found.positions:
-        marks = "".join("^" if place in found.positions else " " for place in range(len(text)))
-        numbers = " and ".join(str(place + 1) for place in found.positions)
-        where = f", at character {numbers}:\n  {text}\n  {marks.rstrip()}\n"
+    marks = " and ".join(f"{place + 1} ({text[place]!a})" for place in found.positions)
+    where = f": look at character {marks}" if marks else ""
     raise InvalidAddress(SAYS[found.reason] + where)

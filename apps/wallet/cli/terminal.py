@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from apps.wallet.cli.errors import Declined, PassphraseNeeded, UnreadableFile
+from apps.wallet.cli.errors import BadArgument, Declined, PassphraseNeeded, UnreadableFile
 from protocol.errors import WeakPassphrase
 from protocol.keystore import MIN_PASSPHRASE
 
@@ -54,7 +54,10 @@ class Console:
 
     def ask_hidden(self, prompt: str) -> str:
         """Read a line without echo."""
-        return getpass.getpass(prompt)
+        try:
+            return getpass.getpass(prompt)
+        except EOFError:
+            raise Declined("The input ended.") from None
 
 
 @dataclass(slots=True)
@@ -67,11 +70,11 @@ class Asker:
     def get_passphrase(self) -> str:
         """The passphrase of a keystore that exists. Raises: PassphraseNeeded, UnreadableFile."""
         given = self._find_passphrase()
-        if given is not None:
-            return given
-        if not self.terminal.is_interactive:
-            raise PassphraseNeeded
-        return self.terminal.ask_hidden("Passphrase: ")
+        if given is None:
+            if not self.terminal.is_interactive:
+                raise PassphraseNeeded
+            given = self.terminal.ask_hidden("Passphrase: ")
+        return _check_text(given)
 
     def get_new_passphrase(self) -> str:
         """A passphrase for a new keystore, typed twice.
@@ -87,7 +90,7 @@ class Asker:
                 raise Declined("The two passphrases differ.")
         if len(given) < MIN_PASSPHRASE:
             raise WeakPassphrase(MIN_PASSPHRASE)
-        return given
+        return _check_text(given)
 
     def get_secret(self, path: str | None, prompt: str, *, is_hidden: bool) -> str:
         """A secret from a file (``-``: the input), or asked for. Raises: PassphraseNeeded, UnreadableFile."""
@@ -121,6 +124,15 @@ def read_secret_file(path: str) -> str:
             return file.read(MAX_SECRET_FILE).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFile(path, _reason(error)) from error
+
+
+def _check_text(text: str) -> str:
+    """Bytes of a terminal or an environment that are not UTF-8 would be another passphrase elsewhere."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadArgument("the passphrase is not UTF-8") from None
+    return text
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:

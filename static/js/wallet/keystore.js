@@ -13,7 +13,14 @@ const FORMAT = "coinai-keystore";
 const VERSION = 1;
 const COST = 2 ** 17; // 128 MiB and about a second
 const [LEAST_COST, MOST_COST] = [2 ** 14, 2 ** 20];
-const FIELDS = { format: "text", version: "integer", kdf: "object", cipher: "object", ciphertext: "text", accounts: "list" };
+const FIELDS = {
+  format: "text",
+  version: "integer",
+  kdf: "object",
+  cipher: "object",
+  ciphertext: "text",
+  accounts: "list",
+};
 const KDF = { name: "text", n: "integer", r: "integer", p: "integer", salt: "text" };
 const CIPHER = { name: "text", nonce: "text" };
 const TAG_BYTES = 16;
@@ -76,15 +83,20 @@ function checkAccount(account) {
   const { source, ...rest } = account ?? {};
   require(source === undefined || ["words", "key", "watch"].includes(source), "An account has an unknown source.");
   checkFields("An account", rest, { index: "integer", address: "text", label: "text" });
+  require(Number.isSafeInteger(rest.index) && rest.index >= 0, "The index of an account is no whole number.");
 }
 
 function checkPlaintext(plaintext) {
   const { entropy, secrets, ...rest } = plaintext;
   require(Object.keys(rest).length === 0, "A keystore holds entropy and secrets, and nothing else.");
   require(entropy !== undefined || secrets !== undefined, "A keystore holds entropy, secrets, or both.");
-  require(entropy === undefined || HASH.test(entropy), "The entropy is not 32 bytes in hexadecimal digits.");
-  const isList = Array.isArray(secrets) && secrets.length > 0 && secrets.every((secret) => HASH.test(secret));
+  require(entropy === undefined || isSecret(entropy), "The entropy is not 32 bytes in hexadecimal digits.");
+  const isList = Array.isArray(secrets) && secrets.length > 0 && secrets.every(isSecret);
   require(secrets === undefined || isList, "The secrets are no list of 32 bytes each in hexadecimal digits.");
+}
+
+function isSecret(value) {
+  return typeof value === "string" && HASH.test(value);
 }
 
 function isHex(text, least, most) {

@@ -48,8 +48,7 @@ export function split(words) {
 export function validate(words, { counts = [WORDS] } = {}) {
   const list = split(words);
   const unknown = list.findIndex((word) => !NUMBERS.has(word));
-  if (unknown >= 0)
-    return refusal("unknown_word", `Word ${unknown + 1} is not in the list of 2048 words.`, unknown);
+  if (unknown >= 0) return refusal("unknown_word", `Word ${unknown + 1} is not in the list of 2048 words.`, unknown);
   if (!counts.includes(list.length))
     return refusal("word_count", `These are ${list.length} words; it takes ${counts.join(", ")}.`);
   if (!unpack(list).isRight)
