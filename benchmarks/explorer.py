@@ -20,6 +20,7 @@ from benchmarks.private_site import PROCESSES, PrivateServers, PrivateSite, desc
 CLIENTS = (1, 8, 32)
 SAMPLES = 40
 """Different things (blocks, addresses, …) that each path is asked for."""
+PARTS = ("pages", "api", "reads")
 TURNS = 3
 """How often the two sites take turns for a path."""
 
@@ -251,6 +252,9 @@ def main() -> None:
         "--keep", type=Path, help="a folder for the chains, which are measured again when they are there"
     )
     parser.add_argument("--make-only", action="store_true", help="make the chains, measure nothing")
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=PARTS, help="of the tables; all by default"
+    )
     parser.add_argument("--only", default="", help="only paths with this text in their names")
     parser.add_argument("--transfers", type=int, default=10, help="a block")
     parser.add_argument(
@@ -267,9 +271,11 @@ def main() -> None:
                 chains.append(make_chain(servers, blocks, options.transfers, name))
             if options.make_only:
                 return
-            for title, group, prefix in (("Pages", PAGES, ""), ("API", API, "/api/v1")):
-                run_group(title, chains, group, prefix, seconds=options.seconds, only=options.only)
-            run_reads(chains, 3 * options.seconds)
+            for part, title, group, prefix in (("pages", "Pages", PAGES, ""), ("api", "API", API, "/api/v1")):
+                if part in options.parts:
+                    run_group(title, chains, group, prefix, seconds=options.seconds, only=options.only)
+            if "reads" in options.parts:
+                run_reads(chains, 3 * options.seconds)
         finally:
             for chain in chains:
                 chain.site.stop()
