@@ -51,7 +51,7 @@ class KeptServers(Servers):
 
 
 def keep_servers(folder: Path) -> KeptServers:
-    """Servers that are not started yet, with their files in ``folder``, which is made when it is not there."""
+    """Servers that are not started yet, with their files in ``folder``, which is made where it is not."""
     folder.mkdir(parents=True, exist_ok=True)
     account = find_account()
     if account.user:
