@@ -41,6 +41,8 @@ PAGES = {
     "grammar": "/grammars/{grammar}/",
     "nothing": "/blocks/{transaction}/",
     "no such page": "/nowhere/",
+    "faucet": "/faucet/",
+    "no such grant": "/faucet/grants/00000000-0000-0000-0000-000000000000/",
 }
 
 
