@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.wallet.cli import accounts, site, terminal
+from apps.wallet.cli import accounts, payments, site, terminal
 from apps.wallet.cli.errors import BadArgument, SiteUnreachable
 from protocol import crypto, keystore
 from protocol.delegation import check_statement, parse_statement
@@ -353,6 +353,19 @@ def test_a_fee_follows_the_site_and_pays_for_its_own_digits() -> None:
     fees = site.Fees(1000, ((1, 9000), (3, 4000), (10, 500)))
     assert [fees.rate_for(blocks) for blocks in (1, 3, 10)] == [9000, 4000, 1000]
     assert site.Fees(0, ()).rate_for(1) == 0
+    transfer = payments.build_transfer([f"{BOB.address}=1"])
+    standing = payments.Standing("testing", available=10**14, sequence=0, pending=0)
+    for rate in (0, 1, 999, 1000, 12345, 10**8):
+        fee = payments.compute_fee(rate, transfer, standing)
+        assert fee >= payments.estimate_size(transfer, standing, fee) * rate / 1000
+        assert fee <= (payments.estimate_size(transfer, standing, 0) + 16) * rate / 1000 + 1
+
+
+def test_the_estimated_size_is_that_of_the_signed_transaction() -> None:
+    transfer = payments.build_transfer([f"{BOB.address}=1", f"{DAVE.address}=2.5"])
+    standing = payments.Standing("testing", available=10**14, sequence=12, pending=0)
+    signed = payments.sign_transfer(ALICE.secret, transfer, standing, 12345)
+    assert payments.estimate_size(transfer, standing, 12345) == len(encode(signed.to_json()))
 
 
 # --- Worker keys and messages ---------------------------------------------------------------------
