@@ -288,9 +288,9 @@ def test_it_works_on_what_is_active() -> None:
 def test_a_stall_brings_the_genesis_contents_back() -> None:
     chain = Chain()
     for subject, letter in (("problem", "a"), ("grammar", "b")):
-        entry: dict[str, Any] = {"subject": subject, "content": 64 * "3", "proposer": ALICE.address, "deposit": 0}
-        data: dict[str, Any] = {"height": 1, "data": "", "data_bytes": 0, "proven": 0}
-        chain.state.entries[f"proposal/{64 * letter}"] = {**entry, **data}
+        entry: dict[str, Any] = {"subject": subject, "content": 64 * "3", "proposer": ALICE.address}
+        entry |= {"deposit": 0, "height": 1, "data": "", "data_bytes": 0, "proven": 0}
+        chain.state.entries[f"proposal/{64 * letter}"] = entry
     chain.state.entries["active/problem"] = {"proposal": 64 * "a", "content": 64 * "3", "since": 4}
     chain.state.entries["pending/grammar"] = {"proposal": 64 * "b", "height": 9}
     chain.mine(round=TESTING.stall_rounds - 1)

@@ -1,0 +1,163 @@
+"""Entries in memory with the answers of a `StorageIndex`, for long simulations (docs/protocol.md §9).
+
+A block then costs what it changes, however many objects and replicas there are.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from protocol.commitment import Change, Entry
+from protocol.draft import MemoryState, integer
+from protocol.params import ChainParams
+from protocol.replicas import get_factor
+
+_BUCKET: Final = 1024
+
+
+class SortedKeys:
+    """Texts in ascending order with access by position: short sorted lists, one after the other."""
+
+    def __init__(self, keys: Iterable[str] = ()) -> None:
+        ordered = sorted(keys)
+        self._buckets = [ordered[start : start + _BUCKET] for start in range(0, len(ordered), _BUCKET)]
+        self._count = len(ordered)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, key: str) -> None:
+        """Insert a text that is not there."""
+        number = self._find(key)
+        if number == len(self._buckets):
+            if not self._buckets:
+                self._buckets.append([])
+            number = len(self._buckets) - 1
+        bucket = self._buckets[number]
+        insort(bucket, key)
+        self._count += 1
+        if len(bucket) > 2 * _BUCKET:
+            self._buckets[number : number + 1] = [bucket[:_BUCKET], bucket[_BUCKET:]]
+
+    def remove(self, key: str) -> None:
+        """Take out a text that is there."""
+        number = self._find(key)
+        bucket = self._buckets[number]
+        del bucket[bisect_left(bucket, key)]
+        self._count -= 1
+        if not bucket:
+            del self._buckets[number]
+
+    def get(self, position: int) -> str:
+        """Return the text at a position, from 0. Raises: IndexError."""
+        for bucket in self._buckets:
+            if position < len(bucket):
+                return bucket[position]
+            position -= len(bucket)
+        raise IndexError(position)
+
+    def begin_with(self, prefix: str) -> Iterator[str]:
+        """Yield those that begin with ``prefix``, ascending."""
+        number = self._find(prefix)
+        for bucket in self._buckets[number:]:
+            for key in bucket[bisect_left(bucket, prefix) :]:
+                if not key.startswith(prefix):
+                    return
+                yield key
+
+    def _find(self, key: str) -> int:
+        """The first bucket whose last text is not before ``key``, or the number of buckets."""
+        low, high = 0, len(self._buckets)
+        while low < high:
+            middle = (low + high) // 2
+            if self._buckets[middle][-1] < key:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+
+class IndexedState(MemoryState):
+    """A `MemoryState` that is a `StorageIndex` too. Change it with ``apply`` alone."""
+
+    def __init__(self, entries: Mapping[str, Entry] | None = None) -> None:
+        super().__init__()
+        self._keys = SortedKeys()
+        self._proven = SortedKeys()
+        self._held: dict[str, set[str]] = {}
+        self._counts: dict[str, int] = {}
+        self._by_count: dict[int, set[str]] = {}
+        self.apply(Change(key, None, value) for key, value in (entries or {}).items())
+
+    def scan(self, prefix: str) -> list[tuple[str, Entry]]:
+        """Return all entries whose key begins with ``prefix``, in ASCII order of their keys."""
+        return [(key, self.entries[key]) for key in self._keys.begin_with(prefix)]
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        """Connect or, with `undo`, disconnect a block. Raises: WrongUndo for those of another state."""
+        changes = tuple(changes)
+        super().apply(changes)
+        for change in changes:
+            if change.before is None and change.after is not None:
+                self._keys.add(change.key)
+            elif change.before is not None and change.after is None:
+                self._keys.remove(change.key)
+            family = change.key.partition("/")[0]
+            if family == "object":
+                self._index_object(change)
+            elif family == "replica":
+                self._index_replica(change)
+
+    def count_proven(self) -> int:
+        """Return how many replicas are proven."""
+        return len(self._proven)
+
+    def get_proven(self, position: int, /) -> tuple[str, str]:
+        """Return (object, address) of a proven replica, in ascending order of these, from 0."""
+        object_id, _, address = self._proven.get(position).partition("/")
+        return object_id, address
+
+    def list_held(self, address: str, /) -> Sequence[str]:
+        """Return the objects that a keeper holds replicas of."""
+        return sorted(self._held.get(address, ()))
+
+    def list_lacking(self, params: ChainParams, most: int, /) -> Iterable[str]:
+        """Return the objects with fewer replicas than their factor and than ``most``, ascending."""
+        few = (count for count in self._by_count if count < most)
+        return sorted(
+            object_id
+            for count in few
+            for object_id in self._by_count[count]
+            if count < get_factor(params, self.entries[f"object/{object_id}"])
+        )
+
+    def _index_object(self, change: Change) -> None:
+        object_id = change.key.partition("/")[2]
+        if change.after is None:
+            self._by_count[self._counts.get(object_id, 0)].discard(object_id)
+        else:
+            self._by_count.setdefault(self._counts.get(object_id, 0), set()).add(object_id)
+
+    def _index_replica(self, change: Change) -> None:
+        name = change.key.partition("/")[2]
+        object_id, _, address = name.partition("/")
+        was, now = change.before is not None, change.after is not None
+        if was != now:
+            self._count(object_id, 1 if now else -1)
+            held = self._held.setdefault(address, set())
+            (held.add if now else held.discard)(object_id)
+        was_proven = change.before is not None and integer(change.before, "proven") == 1
+        is_proven = change.after is not None and integer(change.after, "proven") == 1
+        if is_proven and not was_proven:
+            self._proven.add(name)
+        elif was_proven and not is_proven:
+            self._proven.remove(name)
+
+    def _count(self, object_id: str, difference: int) -> None:
+        count = self._counts.get(object_id, 0)
+        self._counts[object_id] = count + difference
+        if count + difference == 0:
+            del self._counts[object_id]
+        self._by_count.get(count, set()).discard(object_id)
+        if f"object/{object_id}" in self.entries:  # else it went with its replicas
+            self._by_count.setdefault(count + difference, set()).add(object_id)
