@@ -81,7 +81,7 @@ class InvalidAccountNumber(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"{self.number} is no account: accounts are numbered from 0 to 2^31 − 1."
+        return f"There is no account {self.number}: accounts are numbered from 0 to 2^31 − 1."
 
 
 @dataclass(eq=False)

@@ -43,7 +43,7 @@ class SiteRefused(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The site refuses it with code {self.site_code}: {self.reason}"
+        return f"The site refuses it with code {self.site_code}: {self.reason.rstrip('.')}."
 
 
 @dataclass(eq=False)
@@ -188,7 +188,7 @@ class BadArgument(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"{self.reason}."
+        return f"{self.reason[:1].upper()}{self.reason[1:]}."
 
 
 def exit_status_of(error: ProtocolError) -> int:
