@@ -78,7 +78,7 @@ def sign_in(page: Page, site: Site) -> None:
 def send(page: Page, amount: str) -> None:
     page.get_by_role("link", name="Send", exact=True).first.click()
     page.get_by_label("To", exact=True).fill(BOB)
-    page.get_by_label("Amount").fill(amount)
+    page.get_by_label("Amount", exact=True).fill(amount)
     page.get_by_role("button", name="Review").click()
     box = page.get_by_role("dialog")
     expect(box).to_contain_text(f"You send {amount}CAI to {BOB}")
@@ -143,6 +143,7 @@ def test_the_whole_way_and_nothing_secret_leaves_the_browser(
 def restore(page: Page, site: Site, words: tuple[str, ...]) -> None:
     """Type the words in another browser."""
     page.goto(f"{site.url}/wallet/restore/")
+    expect(page.locator("[data-words] input")).to_have_count(24)
     for field, word in zip(page.locator("[data-words] input").all(), words, strict=True):
         field.fill(word)
     expect(page.locator("[data-words-right]")).to_be_visible()

@@ -23,7 +23,7 @@ CHARLIE = sha3_256(b"coinai/testing/charlie")
 ACCOUNTS = 3  # of a wallet, that are looked for
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: Playwright keeps its wrappers on the object that listens
 class Recorder:
     """All that a browser sent: addresses, headers, bodies, frames of WebSockets."""
 
@@ -32,7 +32,7 @@ class Recorder:
 
     def listen(self, context: BrowserContext) -> None:
         """Hear everything from now on."""
-        context.on("request", lambda request: self.requests.append(request))
+        context.on("request", self._hear)
         context.on("page", self._listen_to_page)
         for page in context.pages:
             self._listen_to_page(page)
@@ -41,6 +41,9 @@ class Recorder:
         """Everything that was sent, one text a request or frame; the browser is still open."""
         sent = [f"{one.method} {one.url} {one.all_headers()} {_read_body(one)}" for one in self.requests]
         return sent + self.frames
+
+    def _hear(self, request: Request) -> None:
+        self.requests.append(request)
 
     def _listen_to_page(self, page: Page) -> None:
         page.on("websocket", self._listen_to_socket)

@@ -22,6 +22,7 @@ let contacts = new Map(); // name in lower case -> address
 let account = null;
 let view = null;
 let isFeeLoaded = false;
+let missing = 0; // base units more than can be spent
 
 async function render(current) {
   account = current;
@@ -66,7 +67,7 @@ async function refresh() {
 }
 
 function add(address = "", amount = "") {
-  if (recipients.length === 1 && recipients[0].isEmpty && address) remove(recipients[0]);
+  if (recipients.length === 1 && recipients[0].isEmpty && address) recipients.pop().element.remove();
   const recipient = new Recipient({ address, amount, names: contacts, onChange: sum, onRemove: remove, onAll: takeAll });
   recipients.push(recipient);
   find("[data-recipients]").append(recipient.element);
@@ -131,9 +132,12 @@ function sum() {
   find("[data-sums]").replaceChildren(
     ...rows.map(([name, units]) => element("div", {}, element("dt", {}, name), element("dd", {}, coins(format(units, { isGrouped: true }))))),
   );
-  if (left < 0 && total > 0) {
-    complain(find("[data-send-problem]"), `That is ${format(-left, { isGrouped: true })} CAI more than this account can spend.`);
-  } else complain(find("[data-send-problem]"), null);
+  missing = total > 0 ? Math.max(0, -left) : 0;
+  complain(find("[data-send-problem]"), missing ? tooMuch() : null);
+}
+
+function tooMuch() {
+  return `That is ${format(missing, { isGrouped: true })} CAI more than this account can spend.`;
 }
 
 async function submit(event) {
@@ -143,6 +147,7 @@ async function submit(event) {
   const wrong = recipients.filter((one) => !one.check());
   if (wrong.length) return wrong[0].focus();
   if (recipients.length > MAX_OUTPUTS) return complain(problem, `One transaction pays at most ${MAX_OUTPUTS} recipients; send the others with a second one.`);
+  if (missing) return complain(problem, tooMuch());
   const outputs = recipients.map((one) => ({ to: one.address, amount: one.units }));
   try {
     const fee = choice.fee;
