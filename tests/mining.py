@@ -15,6 +15,7 @@ from datasets import load_genesis_problem
 from protocol.architecture import Architecture, TensorSpec, derive_architecture, parse_architecture
 from protocol.blocks import VERSION, Block, Genesis, Header, seal_header, transactions_root
 from protocol.commitment import MuHash
+from protocol.context import NO_PAST, Past
 from protocol.crypto import public_key
 from protocol.data_set import DataSetView, check_data_set
 from protocol.errors import NotMinable
@@ -101,6 +102,7 @@ def make_block(
     round: int = 3,
     max_error: int | None = None,
     start: int = 0,
+    past: Past = NO_PAST,
 ) -> tuple[Block, Mined]:
     """A valid block on ``parent``, whose ledger ``reader`` and ``accumulator`` show, mined and sealed with
     ``secret``.
@@ -115,7 +117,15 @@ def make_block(
     opening = compute_opening(params, parent=parent, problem=contents.problem, floor=floor)
     threshold = compute_threshold(params, floor=floor, opening=opening, round=round)
     transition = apply_block(
-        params, genesis, reader, accumulator, height=height, round=round, transactions=body, parent=parent
+        params,
+        genesis,
+        reader,
+        accumulator,
+        height=height,
+        round=round,
+        transactions=body,
+        parent=parent,
+        past=past,
     )
     root = transactions_root(body)
     largest = min(max_error or 10**6, _largest_error(threshold))

@@ -8,6 +8,7 @@ from django.db import transaction as database
 
 from apps.chain.candidates import evaluate_block, submit_candidate
 from apps.chain.models import Block
+from apps.chain.past import BranchPast
 from apps.chain.rounds import to_header
 from apps.chain.selectors import get_genesis, get_params, get_tip
 from apps.chain.services import connect_block
@@ -51,6 +52,7 @@ class Miner:
                 round=round,
                 max_error=max_error,
                 start=start,
+                past=BranchPast(parent),
             )
         if store:
             object_store.put(mined.model)
