@@ -1,7 +1,6 @@
 """Refusals 1270 to 1289: the wallet on the command line, each with the exit status that a script sees."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from protocol.amounts import format_amount
 from protocol.errors import InvalidKeystore, ProtocolError, WrongPassphrase
@@ -22,7 +21,7 @@ class SiteUnreachable(ProtocolError):
 
     code = 1270
     name = "site_unreachable"
-    exit_status: ClassVar[int] = NO_SITE
+    exit_status = NO_SITE
     url: str
     reason: str
 
@@ -52,7 +51,7 @@ class PassphraseNeeded(ProtocolError):
 
     code = 1272
     name = "passphrase_needed"
-    exit_status: ClassVar[int] = NO_KEYS
+    exit_status = NO_KEYS
 
     @property
     def detail(self) -> str:
@@ -68,7 +67,7 @@ class WalletExists(ProtocolError):
 
     code = 1273
     name = "wallet_exists"
-    exit_status: ClassVar[int] = NO_KEYS
+    exit_status = NO_KEYS
     path: str
 
     @property
@@ -82,7 +81,7 @@ class UnreadableFile(ProtocolError):
 
     code = 1274
     name = "unreadable_file"
-    exit_status: ClassVar[int] = NO_KEYS
+    exit_status = NO_KEYS
     path: str
     reason: str
 
@@ -97,7 +96,7 @@ class UnknownAccount(ProtocolError):
 
     code = 1275
     name = "unknown_account"
-    exit_status: ClassVar[int] = NO_KEYS
+    exit_status = NO_KEYS
     which: str
 
     @property
@@ -111,7 +110,7 @@ class WatchOnly(ProtocolError):
 
     code = 1276
     name = "watch_only"
-    exit_status: ClassVar[int] = NO_KEYS
+    exit_status = NO_KEYS
     address: str
 
     @property
@@ -142,7 +141,7 @@ class Declined(ProtocolError):
 
     code = 1278
     name = "declined"
-    exit_status: ClassVar[int] = DECLINED
+    exit_status = DECLINED
     what: str
 
     @property
@@ -168,7 +167,7 @@ class NotIncluded(ProtocolError):
 
     code = 1280
     name = "not_included"
-    exit_status: ClassVar[int] = NO_SITE
+    exit_status = NO_SITE
     txid: str
     status: str
 
@@ -183,7 +182,7 @@ class BadArgument(ProtocolError):
 
     code = 1281
     name = "bad_argument"
-    exit_status: ClassVar[int] = 2
+    exit_status = 2
     reason: str
 
     @property
