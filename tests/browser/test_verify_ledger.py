@@ -115,7 +115,6 @@ def test_proposals_out_of_order_are_refused(page: Page, drawn: list[dict[str, An
         {"proposals": [{"txid": "00" * 32, "stake": -1}]},
         {"subject": "faucet"},
         {"winner": "AB" * 32},
-        {"more": 1},
         {"hashes": "00"},
     ],
 )
@@ -124,6 +123,30 @@ def test_a_draw_of_another_form_is_refused(
 ) -> None:
     draw = next(draw for draw in drawn if draw["selection"] == "proportional")
     assert call(page, "draws", [change(draw, **form)]) == ["form"]
+
+
+def test_a_draw_is_taken_as_the_site_tells_it(page: Page, drawn: list[dict[str, Any]]) -> None:
+    told = {"block": "00" * 32, "outcome": "switched", "switch_height": 9}
+    assert call(page, "draws", [change(drawn[0], **told)]) == [None]
+    by_size = [change(draw, x=None) for draw in drawn if draw["selection"] != "proportional"]
+    assert call(page, "draws", by_size) == [None] * len(by_size)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reached", "missed"),
+    [
+        ("switched", None, "quorum"),
+        ("not_stored", None, "quorum"),
+        ("no_quorum", "quorum", None),
+        ("pending", None, None),
+        ("too_early", None, None),
+    ],
+)
+def test_the_quorum_is_held_against_the_outcome(
+    page: Page, drawn: list[dict[str, Any]], outcome: str, reached: str | None, missed: str | None
+) -> None:
+    cases = [change(drawn[0], outcome=outcome), change(drawn[0], outcome=outcome, quorum_ppm=1_000_000)]
+    assert call(page, "draws", cases) == [reached, missed]
 
 
 def test_each_step_says_what_it_found(page: Page, drawn: list[dict[str, Any]]) -> None:

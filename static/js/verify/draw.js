@@ -3,7 +3,9 @@
 //
 // A draw is {height, subject, beacon, total, selection, quorum_ppm, circulating, proposals: [{txid, stake}…] in
 // ascending order of txid, x, winner}; with `hashes`, those of the blocks before (the newest first) and as many as
-// `beacon_blocks`, the beacon is computed as well. x is not looked at where the largest stake wins and it is null.
+// `beacon_blocks`, the beacon is computed as well. x is not looked at where the largest stake wins and it is null. With
+// `outcome` (as the API names them) a draw that changed nothing for want of a quorum must have had none. Other fields
+// are not looked at.
 import { group } from "../format.js";
 import { bigEndian, concat, fromHex, toBigInt, toHex, utf8 } from "./bytes.js";
 import { checkFields } from "./fields.js";
@@ -65,8 +67,9 @@ export function winnerOf(proposals, selection, x) {
 }
 
 function readForm(draw) {
-  const { hashes, x, ...rest } = draw;
-  checkFields("The draw", rest, FIELDS);
+  const { hashes, x } = draw;
+  const known = Object.keys(FIELDS).filter((name) => Object.hasOwn(draw, name));
+  checkFields("The draw", Object.fromEntries(known.map((name) => [name, draw[name]])), FIELDS);
   for (const name of ["height", "total", "quorum_ppm", "circulating"])
     require(Number.isSafeInteger(draw[name]) && draw[name] >= 0, () => `The draw's ${name} is no whole number.`);
   require(SUBJECTS.includes(draw.subject), () => `Nothing is drawn for “${draw.subject}”.`);
@@ -109,13 +112,20 @@ function checkTotal({ proposals, total }) {
   };
 }
 
-function checkQuorum({ total, circulating, quorum_ppm: quorum }) {
+// Where one of these decided, the quorum was not asked.
+const NOT_DUE = ["pending", "too_early"];
+
+function checkQuorum({ total, circulating, quorum_ppm: quorum, outcome }) {
   const needed = (BigInt(quorum) * BigInt(circulating) + PPM - 1n) / PPM;
-  require(BigInt(total) >= needed, () => `${group(total)} base units are staked; ${group(Number(needed))} are needed.`);
-  return {
-    says: "Enough of all coins take part.",
-    rows: [["stake", group(total), `at least ${group(Number(needed))}`]],
-  };
+  const isReached = BigInt(total) >= needed;
+  const rows = [["stake", group(total), `at least ${group(Number(needed))}`]];
+  if (NOT_DUE.includes(outcome)) return { says: "Not asked: nothing was to be drawn at this height.", rows };
+  if (outcome === "no_quorum") {
+    require(!isReached, () => `The draw says that the stakes are too small; ${group(Number(needed))} were needed.`);
+    return { says: "Too few of all coins took part, so nothing was drawn.", rows };
+  }
+  require(isReached, () => `${group(total)} base units are staked; ${group(Number(needed))} are needed.`);
+  return { says: "Enough of all coins take part.", rows };
 }
 
 function checkNumber({ subject, beacon, height, total, x, selection }) {
