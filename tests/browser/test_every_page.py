@@ -28,6 +28,8 @@ PAGES = {
     "mempool": "/mempool/",
     "network": "/network/",
     "search": "/search/",
+    "wallet": "/wallet/",
+    "restore a wallet": "/wallet/restore/",
     "found": "/search/?q=cai1",
     "nothing found": "/search/?q=nothing",
     "models": "/models/",
