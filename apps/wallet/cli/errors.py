@@ -27,7 +27,7 @@ class SiteUnreachable(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"{self.url} gives no answer: {self.reason}. Is the address right (--site), and does it run?"
+        return f"{self.url} gives no answer: {self.reason}. See whether --site is right and whether it runs."
 
 
 @dataclass(eq=False)
