@@ -165,8 +165,12 @@ class Session extends EventTarget {
     const row = await store.get("session", "session");
     if (!row) return;
     if (row.expires <= Date.now() || !this.hasKeystore || !isSecure) return void (await store.remove("session", "session"));
-    const content = await crypto.subtle.decrypt({ name: "AES-GCM", iv: fromHex(row.nonce) }, row.key, row.sealed);
-    this.#secrets = JSON.parse(textOf(new Uint8Array(content)));
+    try {
+      const content = await crypto.subtle.decrypt({ name: "AES-GCM", iv: fromHex(row.nonce) }, row.key, row.sealed);
+      this.#secrets = JSON.parse(textOf(new Uint8Array(content)));
+    } catch {
+      return void (await store.remove("session", "session")); // damaged: the passphrase opens the keystore still
+    }
     this.#expires = row.expires;
     this.#say("change");
   }

@@ -29,6 +29,7 @@ export async function start(render) {
   find("[data-lock]").addEventListener("click", () => (session.state === "open" ? session.lock() : askToOpen()));
   find("[data-account]").addEventListener("change", (event) => session.choose(event.target.value));
   for (const form of document.querySelectorAll("[data-watch-form]")) watchForm(form);
+  find(".wallet-nav [aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
   const draw = () => {
     openGate(session.state === "none" ? "none" : session.isShown ? "shown" : "locked");
     if (!session.isShown) return;

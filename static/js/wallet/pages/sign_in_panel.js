@@ -17,8 +17,9 @@ export function startSignIn() {
   find("[data-sign-out-all]").addEventListener("click", () => attempt(() => send("DELETE", "/api/v1/sessions")));
   session.addEventListener("change", draw);
   draw();
-  const next = new URLSearchParams(location.search).get("next");
-  if (next) complain(problem, "That page is for who is signed in. Sign in, and it opens.");
+  if (!new URLSearchParams(location.search).get("next")) return;
+  complain(problem, "That page is for who is signed in. Sign in, and it opens.");
+  panel.scrollIntoView({ block: "center" });
 }
 
 async function attempt(work) {
