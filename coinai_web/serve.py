@@ -1,12 +1,16 @@
 """``python -m coinai_web.serve``: the web server with several processes behind one port, for production.
 
-What `uvicorn --workers` does, but for two socket options. The listening socket that uvicorn hands to its
-processes has Nagle's algorithm on, which delays nearly every answer on a kept connection by 40 ms (uvicorn
-issue 3149). And whoever takes nothing more is let go by the kernel: uvicorn would wait for ever.
+What `uvicorn --workers` does, but for the sockets. The listening socket that uvicorn hands to its processes
+has Nagle's algorithm on, which delays nearly every answer on a kept connection by 40 ms (uvicorn issue 3149).
+Whoever takes nothing more is let go by the kernel: uvicorn would wait for ever. And each process listens on
+a socket of its own: from a shared one, the process that wakes up first takes all connections that wait, and
+of eight that come together one process serves all while the others idle.
 """
 
 import argparse
 import socket
+from dataclasses import dataclass
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -15,11 +19,32 @@ STUCK_SECONDS = 60
 """A connection whose other end takes nothing for so long is closed, whatever still waits to be sent."""
 
 
-def bind(config: uvicorn.Config) -> socket.socket:
-    """The listening socket. On Linux, connections inherit its options."""
-    listener = config.bind_socket()
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to listen. A process that is handed this receives a socket of its own there instead."""
+
+    family: int
+    address: tuple[Any, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return bind_at, (self.family, self.address)
+
+
+def find_place(config: uvicorn.Config) -> Place:
+    """The place that is configured. Ends the program, as uvicorn does, if somebody listens there already."""
+    with config.bind_socket() as probe:
+        return Place(probe.family, probe.getsockname())
+
+
+def bind_at(family: int, address: tuple[Any, ...]) -> socket.socket:
+    """A socket among which the kernel shares the connections. On Linux, connections inherit its options."""
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * STUCK_SECONDS)
+    listener.bind(address)
+    listener.set_inheritable(True)
     return listener
 
 
@@ -48,7 +73,9 @@ def main() -> None:
     parser.add_argument("--log-level", default="info")
     options = parser.parse_args()
     config = build_config(options.host, options.port, options.processes, options.log_level)
-    Multiprocess(config, sockets=[bind(config)]).run()
+    place = find_place(config)
+    with bind_at(place.family, place.address):  # not listened to: nobody else takes the place meanwhile
+        Multiprocess(config, sockets=[cast(socket.socket, place)]).run()
 
 
 if __name__ == "__main__":

@@ -7,13 +7,23 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 
-from apps.chain.models import Block, BlockTransaction, LedgerEntry, LedgerTip, Transaction
+from apps.chain.models import Block, BlockTransaction, LedgerEntry, Transaction
 from apps.common.errors import NotFound, NotReady
 from protocol.blocks import Genesis
 from protocol.encoding import decode
 from protocol.params import ChainParams
 
 BIG_FIELDS = ("raw", "undo", "accumulator")
+_COLUMNS = ", ".join(
+    f'"{field.column}"' for field in Block._meta.concrete_fields if field.name not in BIG_FIELDS
+)
+_TIP = f"SELECT {_COLUMNS} FROM chain_block WHERE hash = (SELECT block_id FROM chain_ledgertip LIMIT 1)"  # noqa: S608
+_LOCKS = {
+    "reward": ("rewards", "address", "amount"),
+    "stake": ("stakes", "address", "amount"),
+    "proposal": ("deposits", "proposer", "deposit"),
+}
+"""Families of ledger entries that lock coins: purpose, and the fields with the owner and the amount."""
 
 
 @functools.lru_cache(maxsize=4)
@@ -37,14 +47,10 @@ def get_params() -> ChainParams:
 
 def get_tip() -> Block:
     """The last block of the best chain. Raises NotReady before `init_chain`."""
-    tip = (
-        LedgerTip.objects.select_related("block")
-        .defer("accumulator", *(f"block__{f}" for f in BIG_FIELDS))
-        .first()
-    )
-    if tip is None:
-        raise NotReady()
-    return tip.block
+    # Every page and most answers ask for it: written out, it costs a third of what the ORM takes to write it.
+    for tip in Block.objects.raw(_TIP):
+        return tip
+    raise NotReady()
 
 
 def get_block(block_hash: str) -> Block:
@@ -141,22 +147,14 @@ def count_mempool() -> int:
 
 def list_locked(address: str) -> dict[str, int]:
     """Coins of an address that it cannot spend now, by purpose (rewards, stakes, deposits, bond), if any."""
-    locked = {
-        purpose: sum(entry[amount] for entry in _list_entries_of(prefix, owner, address))
-        for purpose, prefix, owner, amount in [
-            ("rewards", "reward/", "address", "amount"),
-            ("stakes", "stake/", "address", "amount"),
-            ("deposits", "proposal/", "proposer", "deposit"),
-        ]
-    }
-    keeper = get_entry(f"keeper/{address}")
-    locked["bond"] = keeper["bond"] if keeper else 0
+    wanted = Q(key=f"keeper/{address}")
+    for prefix, (_, owner, _) in _LOCKS.items():
+        wanted |= Q(key__startswith=f"{prefix}/", **{f"value__{owner}": address})
+    locked = dict.fromkeys([purpose for purpose, _, _ in _LOCKS.values()], 0) | {"bond": 0}
+    for key, value in LedgerEntry.objects.filter(wanted).values_list("key", "value"):
+        purpose, _, amount = _LOCKS.get(key.split("/", 1)[0], ("bond", "", "bond"))
+        locked[purpose] += value[amount]
     return {purpose: amount for purpose, amount in locked.items() if amount}
-
-
-def _list_entries_of(prefix: str, owner: str, address: str) -> Sequence[dict[str, Any]]:
-    rows = LedgerEntry.objects.filter(key__startswith=prefix, **{f"value__{owner}": address})
-    return list(rows.values_list("value", flat=True))
 
 
 def get_entry(key: str) -> dict[str, Any] | None:

@@ -62,6 +62,9 @@ def block_detail(block: Block) -> dict[str, Any]:
 
 def list_txids(block: Block) -> list[str]:
     """The ids of a block's transactions in order, whether it was ever connected or not."""
+    if block.canonical and block.height:
+        rows = BlockTransaction.objects.filter(block=block).order_by("position")
+        return list(rows.values_list("transaction_id", flat=True))
     return [item.txid for item in load_contents(get_params(), block).transactions]
 
 
