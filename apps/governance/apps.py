@@ -4,7 +4,12 @@ from django.apps import AppConfig
 
 
 class GovernanceConfig(AppConfig):
-    """The app's name and label."""
+    """Hears of connected blocks, and registers the live topic."""
 
     name = "apps.governance"
     label = "governance"
+
+    def ready(self) -> None:
+        from apps.governance import live, projections  # noqa: F401  importing connects the receivers
+
+        live.register_topics()

@@ -79,3 +79,73 @@ class Trial(models.Model):
 
     def __str__(self) -> str:
         return f"{self.upload_id}:{self.number} ({self.state})"
+
+
+class Ending(models.TextChoices):
+    """How a proposal that is gone has ended."""
+
+    REPLACED = "replaced"  # it was active until another was
+    LAPSED = "lapsed"  # nobody could mine it: the chain went back to its genesis content
+    EXPIRED = "expired"  # never drawn in time
+
+
+class Proposal(models.Model):
+    """A proposal of the best chain, kept when the ledger forgets it. What is open stands in the ledger."""
+
+    txid = models.CharField(max_length=64, primary_key=True)
+    subject = models.CharField(max_length=7)
+    content = models.CharField(max_length=64)  # object id
+    title = models.CharField(max_length=120)
+    proposer = models.CharField(max_length=90)
+    deposit = models.BigIntegerField()
+    data = models.CharField(max_length=64, default="")
+    data_bytes = models.BigIntegerField(default=0)
+    height = models.BigIntegerField()  # of the block that holds it
+    drawn_height = models.BigIntegerField(null=True)  # the draw that it won
+    active_height = models.BigIntegerField(null=True)  # the first block under it
+    ended_height = models.BigIntegerField(null=True)
+    ending = models.CharField(max_length=8, choices=Ending.choices, default="")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["subject", "-height", "txid"], name="governance_proposal_list"),
+            models.Index(fields=["content"], name="governance_proposal_content"),
+            models.Index(fields=["data"], name="governance_proposal_data"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.txid[:12]})"
+
+
+class Outcome(models.TextChoices):
+    """What came of a draw."""
+
+    SWITCHED = "switched"  # the winner will be active
+    NO_BALLOTS = "no_ballots"  # nothing was proposed that stakes count on
+    NO_QUORUM = "no_quorum"
+    PENDING = "pending"  # an earlier winner still waited
+    TOO_EARLY = "too_early"  # the active content's time was not over
+    NOT_STORED = "not_stored"  # the winner's data was not held by enough keepers
+    NOT_MINABLE = "not_minable"  # the winner gave too few networks
+
+
+class Draw(models.Model):
+    """A draw of the best chain, with all that is needed to draw it again."""
+
+    height = models.BigIntegerField()
+    subject = models.CharField(max_length=7)
+    block = models.CharField(max_length=64)
+    randomness = models.CharField(max_length=80)  # hex: the beacon, then the height
+    selection = models.CharField(max_length=12)
+    ballots = models.JSONField()  # [[txid, base units], …] in ascending order
+    total = models.BigIntegerField()
+    circulating = models.BigIntegerField()
+    chosen = models.CharField(max_length=64, default="")  # also when the switch was refused
+    outcome = models.CharField(max_length=12, choices=Outcome.choices)
+    switch_height = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["height", "subject"], name="governance_draw_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.height}: {self.outcome}"

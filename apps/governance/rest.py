@@ -1,19 +1,24 @@
 """Governance's part of the HTTP API."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Query, Router, Status
+from ninja import Path, Query, Router, Status
 
 from apps.chain import api as chain
+from apps.common.pagination import DEFAULT_LIMIT, MAX_LIMIT, build_page
 from apps.common.rate_limits import name_client
-from apps.governance import selectors, services
+from apps.governance import selectors, serializers, services, standings
 from apps.governance.errors import PieceCutShort, UploadTooLarge
 from apps.governance.manifests import suggest_terms
 from apps.governance.schemas import (
     ConversionIn,
+    DrawDetail,
+    DrawPage,
+    ProposalDetail,
+    ProposalPage,
     TermsIn,
     TrialIn,
     UploadBegun,
@@ -22,8 +27,16 @@ from apps.governance.schemas import (
     show_upload,
 )
 from apps.governance.services.uploads import PIECE_BYTES
+from protocol.transactions import SUBJECTS
 
 router = Router(tags=["governance"])
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+Height = Annotated[int | None, Query(ge=0, le=2**53 - 1)]
+PathHeight = Annotated[int, Path(ge=0, le=2**53 - 1)]
+TransactionId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+ProposalKey = Annotated[
+    str | None, Query(pattern=r"^[0-9]{1,15}\.[0-9a-f]{64}$", description="last height and txid, with a dot")
+]
 _READ_BYTES = 64 * 1024
 
 
@@ -86,6 +99,59 @@ def upload_trial(request: HttpRequest, upload: UUID, number: int, body: TrialIn)
     report = replace(body.to_report(), number=number)
     services.record_trial(upload=upload, token=read_token(request), report=report)
     return Status(204, None)
+
+
+@router.get("/proposals", response=ProposalPage, summary="Proposals, the newest first")
+def proposals(
+    request: HttpRequest,
+    subject: Literal["", "problem", "grammar"] = "",
+    before: ProposalKey = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> dict[str, Any]:
+    """With what is staked on them and their odds in the next draw; `before` is height.txid."""
+    key = None
+    if before is not None:
+        height, _, txid = before.partition(".")
+        key = (int(height), txid)
+    rows = standings.list_proposals(subject, before=key, limit=limit + 1)
+    return build_page(
+        request,
+        standings.build_standings(rows),
+        limit=limit,
+        to_json=serializers.standing_json,
+        key=lambda one: f"{one.proposal.height}.{one.proposal.txid}",
+    )
+
+
+@router.get("/proposals/{txid}", response=ProposalDetail, summary="A proposal with every stake on it")
+def proposal_detail(request: HttpRequest, txid: TransactionId) -> dict[str, Any]:  # noqa: ARG001
+    """By the id of the transaction that opened it."""
+    return serializers.standing_detail(standings.get_standing(txid))
+
+
+@router.get("/draws", response=DrawPage, summary="Draws, the latest first, and the next ones")
+def draws(request: HttpRequest, before: Height = None, limit: Limit = DEFAULT_LIMIT) -> dict[str, Any]:
+    """Both subjects; below height `before`."""
+    page = build_page(
+        request,
+        standings.list_draws(before=before, limit=limit + 1),
+        limit=limit,
+        to_json=serializers.draw_json,
+        key=lambda row: row.height,
+    )
+    coming = [serializers.next_draw_json(standings.get_next_draw(subject)) for subject in SUBJECTS]
+    return page | {"coming": coming}
+
+
+@router.get("/draws/{height}", response=DrawDetail, summary="The draws of a block, to be drawn again")
+def draw_detail(request: HttpRequest, height: PathHeight) -> dict[str, Any]:  # noqa: ARG001
+    """With the hashes of the blocks whose lowest bits make the beacon, the newest first."""
+    rows = standings.get_draw(height)
+    return {
+        "height": height,
+        "hashes": serializers.list_hashes(height),
+        "draws": [serializers.draw_json(row) for row in rows],
+    }
 
 
 def read_token(request: HttpRequest) -> str:

@@ -111,6 +111,107 @@ class UploadBegun(UploadOut):
     token: str
 
 
+class ProposalOut(Schema):
+    """A proposal: heights are blocks, amounts base units."""
+
+    txid: str
+    subject: Literal["problem", "grammar"]
+    title: str
+    content: str = Field(description="object id of the manifest or grammar")
+    proposer: str
+    deposit: int
+    data: str
+    data_bytes: int
+    height: int
+    drawn_height: int | None
+    active_height: int | None
+    ended_height: int | None
+    status: Literal["open", "pending", "active", "replaced", "lapsed", "expired"]
+    stake: int
+    counted: int = Field(description="of the stake, what counts in the next draw")
+    supporters: int
+    odds_ppm: int | None
+    expires: int | None = Field(description="height at which it ends if it is not drawn before")
+
+
+class StakeOut(Schema):
+    """Coins locked on a proposal."""
+
+    txid: str
+    address: str
+    amount: int
+    height: int
+    counts: bool
+
+
+class ProposalDetail(ProposalOut):
+    """A proposal with every stake on it, the largest first."""
+
+    stakes: list[StakeOut]
+
+
+class ProposalPage(Schema):
+    """A page of proposals."""
+
+    items: list[ProposalOut]
+    next: str | None
+
+
+class BallotOut(Schema):
+    """A proposal in a draw, with the stake that counted."""
+
+    txid: str
+    stake: int
+
+
+class DrawOut(Schema):
+    """A draw, with all that is needed to draw again."""
+
+    height: int
+    subject: Literal["problem", "grammar"]
+    block: str
+    beacon: str
+    selection: str
+    quorum_ppm: int
+    circulating: int
+    total: int
+    proposals: list[BallotOut]
+    x: int | None
+    winner: str
+    outcome: str
+    switch_height: int | None
+
+
+class NextDrawOut(Schema):
+    """When a subject is drawn next, as far as the present state tells."""
+
+    subject: Literal["problem", "grammar"]
+    height: int
+    closes: int = Field(description="last height at which a stake can be locked that counts")
+    seconds: int
+    total: int
+    quorum: int
+    has_quorum: bool
+    pending: str
+    pending_height: int | None
+
+
+class DrawPage(Schema):
+    """A page of draws, and the next ones."""
+
+    items: list[DrawOut]
+    next: str | None
+    coming: list[NextDrawOut]
+
+
+class DrawDetail(Schema):
+    """The draws of a block, with the hashes that make its beacon, the newest first."""
+
+    height: int
+    hashes: list[str]
+    draws: list[DrawOut]
+
+
 def show_upload(row: Upload, piece_bytes: int) -> dict[str, Any]:
     """The fields of UploadOut."""
     refused = None
