@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.chain.models import Block, LedgerEntry, LedgerTip
+from apps.chain.storage_index import StoredIndex
 from apps.common.errors import NotReady
 from protocol.blocks import Block as BlockContents
 from protocol.blocks import parse_block
@@ -15,8 +16,8 @@ from protocol.params import ChainParams
 Value = Mapping[str, Any]
 
 
-class LedgerReader:
-    """The ledger of the best chain, as the protocol's StateReader; keeps what it has read."""
+class LedgerReader(StoredIndex):
+    """The ledger of the best chain, as StateReader and StorageIndex of the rules; keeps what it has read."""
 
     def __init__(self) -> None:
         self._known: dict[str, Value | None] = {}
