@@ -9,13 +9,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import blocks, derivations, evaluation, mining, sign_in, signatures, verification
+from benchmarks import (
+    blocks,
+    derivations,
+    evaluation,
+    mining,
+    sign_in,
+    signatures,
+    transactions,
+    verification,
+)
 from workers.device import choose_device
 
 BENCHMARKS = {
     "derivations": derivations.run,
     "signatures": signatures.run,
     "sign_in": sign_in.run,
+    "transactions": transactions.run,
     "blocks": blocks.run,
     "evaluation": evaluation.run,
     "verification": verification.run,

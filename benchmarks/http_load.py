@@ -50,7 +50,7 @@ async def ask_many(port: int, paths: Sequence[str], *, clients: int, seconds: fl
                 path = next(turns)
                 start = time.perf_counter()
                 writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
-                status, size, is_kept = await _read_answer(reader)
+                status, size, is_kept = await read_answer(reader)
                 taken.seconds.append(time.perf_counter() - start)
                 taken.statuses[status] = taken.statuses.get(status, 0) + 1
                 taken.bytes += size
@@ -65,7 +65,7 @@ async def ask_many(port: int, paths: Sequence[str], *, clients: int, seconds: fl
     return taken
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> tuple[int, int, bool]:
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, int, bool]:
     """(status, bytes of the body, whether the connection stays open) of one answer."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     status = int(head.split(b" ", 2)[1])

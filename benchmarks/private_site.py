@@ -149,6 +149,11 @@ class PrivateSite:
         self.web.wait()
         self.web = None
 
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Change rows of its database."""
+        with psycopg.connect(self.database) as connection:
+            connection.execute(statement.encode(), parameters)
+
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of its database."""
         with psycopg.connect(self.database) as connection:

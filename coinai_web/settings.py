@@ -187,6 +187,18 @@ COINAI_FAUCET_GRANTS = environment.read_number("COINAI_FAUCET_GRANTS", 5, least=
 # Cost of scrypt as a power of two, for keystores that browsers make; tests take the least that is accepted.
 COINAI_WALLET_SCRYPT = environment.read_number("COINAI_WALLET_SCRYPT", 17, least=14, most=20)
 
+# --- Mempool: a policy of this node, not a rule of the chain (apps/chain/mempool/) -------------------
+
+COINAI_MEMPOOL_COUNT = environment.read_number("COINAI_MEMPOOL_COUNT", 20_000, least=1, most=1_000_000)
+COINAI_MEMPOOL_BYTES = environment.read_number("COINAI_MEMPOOL_BYTES", 32 * 2**20, least=2**16, most=2**34)
+COINAI_MEMPOOL_AHEAD = environment.read_number("COINAI_MEMPOOL_AHEAD", 64, least=1, most=10_000)
+COINAI_MEMPOOL_EXPIRY = environment.read_number("COINAI_MEMPOOL_EXPIRY", 72 * 3600, least=60, most=2**31)
+# Base units per 1000 bytes. On the devnet the paper's fee of 0 is relayed while there is room.
+_FEE, _INCREMENT, _DUST = (1000, 1000, 1000) if COINAI_NETWORK == "main" else (0, 1, 0)
+COINAI_RELAY_FEE = environment.read_number("COINAI_RELAY_FEE", _FEE, least=0, most=10**12)
+COINAI_RELAY_INCREMENT = environment.read_number("COINAI_RELAY_INCREMENT", _INCREMENT, least=0, most=10**12)
+COINAI_DUST = environment.read_number("COINAI_DUST", _DUST, least=0, most=10**12)  # base units
+
 # --- Logging --------------------------------------------------------------------------------------
 
 LOGGING_CONFIG = "logging.config.dictConfig"

@@ -231,10 +231,11 @@ def _bech32_decode(text: str) -> bytes:
         raise InvalidAddress(f"it does not begin with {start}")
     if len(text) != len(start) + _GROUPS + _CHECK_GROUPS:
         raise InvalidAddress(f"it has {len(text)} characters and not {len(start) + _GROUPS + _CHECK_GROUPS}")
-    try:
-        groups = [_BECH32_VALUES[character] for character in text[len(start) :]]
-    except KeyError as error:
-        raise InvalidAddress(f"the character {error.args[0]!a} does not occur in addresses") from None
+    groups = []
+    for place, character in enumerate(text[len(start) :], start=len(start) + 1):
+        if character not in _BECH32_VALUES:
+            raise InvalidAddress(f"character {place}, {character!a}, does not occur in addresses")
+        groups.append(_BECH32_VALUES[character])
     if compute_residue(groups) != 0:
         raise InvalidAddress("its checksum is wrong, so at least one character is")
     number = 0

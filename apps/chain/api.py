@@ -3,10 +3,12 @@
 from apps.chain.candidates import submit_candidate as _submit_candidate
 from apps.chain.contents import derive as derive_nonce
 from apps.chain.contents import get_architecture, get_data_set, get_data_set_id, get_grammar, get_problem
+from apps.chain.fees import suggest_fees
 from apps.chain.genesis import PUBLIC_SECRETS
-from apps.chain.mempool import submit_transaction
+from apps.chain.mempool import list_in_order, recheck_all, submit_transaction
 from apps.chain.models import Block, BlockTransaction, Transaction
 from apps.chain.past import compute_randomness
+from apps.chain.pending import get_pending, list_waiting
 from apps.chain.rounds import (
     RoundView,
     candidate_to_json,
@@ -86,6 +88,7 @@ __all__ = [
     "get_genesis",
     "get_grammar",
     "get_params",
+    "get_pending",
     "get_position",
     "get_problem",
     "get_raw",
@@ -99,14 +102,18 @@ __all__ = [
     "list_candidates",
     "list_children",
     "list_entries",
+    "list_in_order",
     "list_locked",
     "list_mempool",
     "list_transactions",
     "list_txids",
+    "list_waiting",
+    "recheck_all",
     "round_to_json",
     "score_model",
     "submit_candidate",
     "submit_transaction",
+    "suggest_fees",
     "to_header",
     "transaction_json",
     "transaction_summary",

@@ -15,6 +15,7 @@ from apps.chain.scoring import score_block
 from apps.chain.selectors import get_params
 from apps.chain.services import record_transition
 from apps.chain.signals import candidate_received
+from apps.chain.signatures import check_signatures
 from apps.chain.store import BlockIndex, load_contents, lock_tip, open_ledger
 from apps.chain.transition import compute_transition
 from apps.common.notify import notify
@@ -24,10 +25,10 @@ from protocol.forkchoice import compute_weight, compute_work
 from protocol.threshold import compute_quality
 from protocol.validation import (
     check_architecture,
-    check_block_form,
     check_claim,
     check_header,
     check_transition,
+    check_unsigned_form,
 )
 
 
@@ -35,11 +36,13 @@ def submit_candidate(*, raw: bytes, now: float | None = None) -> Block:
     """Take a block from outside: check what is cheap, write its row, wake the node. The same one again
     changes nothing.
 
-    Raises what check_block_form and check_header raise, UnknownBlock for an unknown parent, ParentRefused,
-    FromTheFuture for a round that has not begun, ReorgTooDeep for a branch that could never win.
+    Raises what check_unsigned_form, check_signatures and check_header raise, UnknownBlock for an unknown
+    parent, ParentRefused, FromTheFuture for a round that has not begun, ReorgTooDeep for a branch that could
+    never win.
     """
     now = time.time() if now is None else now
-    contents = check_block_form(get_params(), raw)
+    contents = check_unsigned_form(get_params(), raw)
+    check_signatures(contents)
     with database.atomic():
         tip = lock_tip()
         known = Block.objects.filter(hash=contents.hash).first()

@@ -1,12 +1,15 @@
-"""The chain's live topics: ``tip``, ``round`` and ``mempool`` (docs/interface: WS /ws/live/)."""
+"""The chain's live topics: ``tip``, ``round``, ``mempool`` and ``address:ADDRESS`` (docs/live.md)."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from apps.chain.pending import get_pending, list_waiting
 from apps.chain.rounds import get_round, round_to_json
-from apps.chain.selectors import count_mempool, list_blocks, list_mempool
+from apps.chain.selectors import count_mempool, get_accounts, get_tip, list_blocks, list_mempool
 from apps.chain.serializers import block_summary, transaction_summary
-from apps.common.live import register_snapshot
+from apps.common.live import register_family, register_snapshot
+from protocol.crypto import parse_address
+from protocol.errors import InvalidAddress
 
 BLOCKS = 8
 TRANSACTIONS = 50
@@ -26,6 +29,23 @@ def read_mempool() -> dict[str, Any]:
     """How many transactions wait, and those with the highest fees."""
     waiting = [transaction_summary(row) for row in list_mempool(limit=TRANSACTIONS)]
     return {"count": count_mempool(), "transactions": waiting}
+
+
+def read_address(address: str) -> dict[str, Any] | None:
+    """What an address has, and what waits of it and for it; None when it is none."""
+    try:
+        parse_address(address)
+    except InvalidAddress:
+        return None
+    account = get_accounts([address]).get(address, {"balance": 0, "sequence": 0})
+    return {
+        "address": address,
+        "height": get_tip().height,
+        "balance": account["balance"],
+        "sequence": account["sequence"],
+        "pending": get_pending(address, sequence=account["sequence"]),
+        "transactions": [transaction_summary(row) for row in list_waiting(address, limit=TRANSACTIONS)],
+    }
 
 
 def merge_tip(deltas: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]] | None:
@@ -52,3 +72,4 @@ def register_topics() -> None:
     register_snapshot("tip", read_tip, merge=merge_tip)
     register_snapshot("round", read_round, is_whole=True)
     register_snapshot("mempool", read_mempool, merge=merge_mempool)
+    register_family("address", read_address, is_on_demand=True)

@@ -1,5 +1,7 @@
 """The node's rows: blocks by hash, transactions, ledger entries. No rules here (those are in protocol/)."""
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -76,7 +78,11 @@ class Block(models.Model):
 
 
 class Transaction(models.Model):
-    """A transaction, once, however many blocks hold it."""
+    """A transaction, once, however many blocks hold it.
+
+    ``size`` (canonical bytes), ``rate`` (base units per 1000 bytes), ``effective``, ``queued_at`` and
+    ``receivers`` are kept for the mempool; ``reason_code``, ``reason`` and ``rival`` say why it was dropped.
+    """
 
     class Status(models.TextChoices):
         """Where a transaction stands in the best chain."""
@@ -94,6 +100,15 @@ class Transaction(models.Model):
     raw = models.BinaryField()
     first_seen = models.DateTimeField(db_default=Now())
     status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
+    size = models.IntegerField(db_default=0)
+    rate = models.BigIntegerField(db_default=0)
+    # The rate at which a block takes it, together with those of its sender around it; -1: it cannot follow.
+    effective = models.BigIntegerField(db_default=-1)
+    queued_at = models.DateTimeField(db_default=Now())  # never before that of the one before it
+    receivers = ArrayField(models.CharField(max_length=90), null=True)
+    reason_code = models.IntegerField(null=True)
+    reason = models.CharField(max_length=300, db_default="")
+    rival = models.CharField(max_length=64, db_default="")
 
     class Meta:
         constraints = [
@@ -105,12 +120,36 @@ class Transaction(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["-fee", "txid"], condition=Q(status="pending"), name="chain_transaction_mempool"
+                fields=["-rate", "-fee", "txid"],
+                condition=Q(status="pending"),
+                name="chain_transaction_by_rate",
             ),
+            models.Index(
+                fields=["-effective", "queued_at", "sender", "sequence"],
+                condition=Q(status="pending"),
+                name="chain_transaction_in_order",
+            ),
+            GinIndex(fields=["receivers"], condition=Q(status="pending"), name="chain_transaction_receivers"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.txid[:12]}"
+
+
+class MempoolState(models.Model):
+    """The one row that counts the mempool; written by whoever holds the ledger's row (store.lock_tip)."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    count = models.IntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    floor = models.BigIntegerField(default=0)  # base units per 1000 bytes at floor_at; it halves with time
+    floor_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="chain_mempoolstate_one_row")]
+
+    def __str__(self) -> str:
+        return f"mempool of {self.count}"
 
 
 class BlockTransaction(models.Model):

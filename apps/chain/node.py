@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import transaction as database
 from django.utils import timezone
 from psycopg import OperationalError as DriverError
 
 from apps.chain.candidates import evaluate_block, refuse_block
 from apps.chain.choosing import choose_next, is_complete, is_ripe, list_open
+from apps.chain.mempool import recheck_all
 from apps.chain.models import Block, NodeHeartbeat
 from apps.chain.rounds import get_round, round_to_json
 from apps.chain.selectors import get_params, get_tip
@@ -58,6 +60,7 @@ class Node:
         self._shown = Shown()
         self._started = timezone.now()
         self._backoff = LEAST_WAIT
+        self._is_mempool_checked = False
 
     def run(self, is_stopped: Callable[[], bool]) -> None:
         """Work until ``is_stopped``. Raises SecondNode when another node holds the lock."""
@@ -65,6 +68,7 @@ class Node:
             while not is_stopped():
                 try:
                     self._hold_lock(listener)
+                    self._recheck_mempool()
                     wait = self.step()
                     self._backoff = LEAST_WAIT
                     listener.wait(wait)
@@ -143,6 +147,13 @@ class Node:
             if block.status == Block.Status.UNDECIDED and is_complete(block):
                 undecided = Block.objects.filter(hash=block.hash, status=Block.Status.UNDECIDED)
                 undecided.update(status=Block.Status.CANDIDATE)
+
+    def _recheck_mempool(self) -> None:
+        """Once after the start: what waits may be older than this software."""
+        if not self._is_mempool_checked:
+            with database.atomic():
+                recheck_all()
+            self._is_mempool_checked = True
 
     def _show_round(self) -> None:
         view = get_round(self._clock())

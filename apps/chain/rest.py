@@ -7,6 +7,7 @@ from ninja import Path, Query, Router
 
 from apps.chain import api, schemas
 from apps.chain.derivations import describe_block, describe_request
+from apps.chain.errors import BodyTooLarge, WrongMediaType
 from apps.chain.rest_objects import router as objects_router
 from apps.common.errors import BadParameter, NotFound
 from apps.common.http import bytes_response, json_response
@@ -17,6 +18,14 @@ router = Router(tags=["chain"])
 router.add_router("", objects_router)
 
 MAX_HEIGHT = 2**53 - 1
+# Canonical JSON is checked byte for byte; these are what simple clients say when they are told nothing.
+MEDIA_TYPES = {
+    "",
+    "application/json",
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",
+    "text/plain",
+}
 PROBLEMS = {400: schemas.Problem, 404: schemas.Problem}
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Hash = Annotated[str, Path(pattern=schemas.HEX64)]
@@ -125,14 +134,21 @@ def transaction_proof(request: HttpRequest, txid: Hash) -> HttpResponse:
 
 @router.post(
     "/transactions",
-    response={202: schemas.SubmittedOut, 400: schemas.Problem, 503: schemas.Problem},
+    response={
+        202: schemas.SubmittedOut,
+        400: schemas.Problem,
+        413: schemas.Problem,
+        415: schemas.Problem,
+        429: schemas.Problem,
+        503: schemas.Problem,
+    },
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     },
 )
 def transaction_submit(request: HttpRequest) -> HttpResponse:
     """Send a signed transaction, as canonical JSON (protocol, §2)."""
-    row = api.submit_transaction(request.body)
+    row = api.submit_transaction(read_body(request))
     response = json_response(request, {"txid": row.txid, "status": row.status})
     response.status_code = 202
     return response
@@ -144,7 +160,7 @@ def mempool(
     after: Annotated[str | None, Query(pattern=schemas.HEX64)] = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> HttpResponse:
-    """Transactions that wait, the highest fee first."""
+    """Transactions that wait, the highest fee rate first."""
     rows = api.list_mempool(after=after, limit=limit + 1)
     page = build_page(
         request,
@@ -157,10 +173,30 @@ def mempool(
     return json_response(request, page)
 
 
+@router.get("/fees", response={200: schemas.FeesOut, 503: schemas.Problem})
+def fees(request: HttpRequest) -> HttpResponse:
+    """Fee rates, in base units per 1000 bytes: the least that is relayed, and what the next blocks take."""
+    return json_response(request, api.suggest_fees())
+
+
 @router.post("/derive", response={200: schemas.DeriveOut, **PROBLEMS})
 def derive(request: HttpRequest, body: schemas.DeriveIn) -> HttpResponse:
     """Derive a network from a grammar and a seed, and say whether it may be mined on the active problem."""
     return json_response(request, describe_request(**body.dict()))
+
+
+def read_body(request: HttpRequest) -> bytes:
+    """The bytes of a transaction that is sent, unread when they are too many or said to be something else.
+
+    Raises BodyTooLarge, WrongMediaType.
+    """
+    limit = api.get_params().max_block_bytes
+    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        raise BodyTooLarge(limit)
+    media_type = (request.content_type or "").lower()
+    if media_type not in MEDIA_TYPES:
+        raise WrongMediaType(media_type)
+    return request.body
 
 
 def find_block(text: str) -> api.Block:

@@ -105,6 +105,7 @@ class BlockDetailOut(BlockOut):
     confirmations: int
     refused_code: int | None
     nonce: int
+    nonce_limit: int
     grammar: str
     model_bytes: int
     received: float
@@ -159,6 +160,7 @@ class TransactionSummaryOut(Schema):
     sender: str
     sequence: int
     fee: int
+    fee_rate: int
     amount: int
     bytes: int
     status: str
@@ -172,21 +174,50 @@ class TransactionPage(Schema):
     next: str | None
 
 
+class DropOut(Schema):
+    """Why a transaction was dropped: an error's code, name and words, and the transaction in its place."""
+
+    code: int
+    name: str
+    detail: str
+    rival: str | None
+
+
 class TransactionOut(Schema):
-    """A transaction and where it stands."""
+    """A transaction and where it stands; `fee_rate` in base units per 1000 bytes."""
 
     txid: str
     transaction: dict[str, Any]
     kind: str
     sender: str
     fee: int
+    fee_rate: int
+    bytes: int
     amount: int
     status: str
+    reason: DropOut | None
     first_seen: float
     block: str | None
     height: int | None
     position: int | None
     confirmations: int
+
+
+class FeeSuggestionOut(Schema):
+    """A fee rate in base units per 1000 bytes, and within how many blocks it is likely to do."""
+
+    name: str
+    fee_per_kilobyte: int
+    blocks: int
+
+
+class FeesOut(Schema):
+    """What this node relays at the least now, per 1000 bytes, and what gets into the next blocks."""
+
+    minimum: int
+    increment: int
+    dust: int
+    suggestions: list[FeeSuggestionOut]
 
 
 class SubmittedOut(Schema):

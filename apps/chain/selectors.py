@@ -132,12 +132,14 @@ def list_transactions(block_hash: str) -> Sequence[Transaction]:
 
 
 def list_mempool(after: str | None = None, limit: int = 50) -> Sequence[Transaction]:
-    """Pending transactions, the highest fee first, from behind transaction ``after`` on."""
+    """Pending transactions, the highest fee rate first, from behind transaction ``after`` on."""
     rows = Transaction.objects.filter(status=Transaction.Status.PENDING)
     if after is not None:
         last = get_transaction(after)
-        rows = rows.filter(Q(fee__lt=last.fee) | Q(fee=last.fee, txid__gt=last.txid))
-    return list(rows.order_by("-fee", "txid")[:limit])
+        same = Q(rate=last.rate)
+        further = Q(fee__lt=last.fee) | Q(fee=last.fee, txid__gt=last.txid)
+        rows = rows.filter(Q(rate__lt=last.rate) | same & further)
+    return list(rows.order_by("-rate", "-fee", "txid")[:limit])
 
 
 def count_mempool() -> int:

@@ -4,12 +4,15 @@ from typing import Any
 
 from apps.chain.contents import get_architecture
 from apps.chain.models import Block, BlockTransaction, Transaction
+from apps.chain.rates import compute_rate
 from apps.chain.rounds import to_header
 from apps.chain.selectors import get_params, get_position, get_tip, list_children
 from apps.chain.store import load_contents
 from protocol.architecture import layers_to_json
 from protocol.encoding import decode
-from protocol.errors import ObjectMissing
+from protocol.errors import ERRORS, ObjectMissing
+
+MAX_NONCE = 2**53
 
 
 def block_summary(block: Block) -> dict[str, Any]:
@@ -52,12 +55,19 @@ def block_detail(block: Block) -> dict[str, Any]:
         "confirmations": tip.height - block.height + 1 if block.canonical else 0,
         "refused_code": block.refused_code,
         "nonce": block.nonce,
+        "nonce_limit": nonce_limit(block),
         "grammar": block.grammar,
         "model_bytes": block.model_bytes,
         "received": block.received_at.timestamp(),
         "evaluated": block.evaluated_at.timestamp() if block.evaluated_at else None,
         "connected": block.connected_at.timestamp() if block.connected_at else None,
     }
+
+
+def nonce_limit(block: Block) -> int:
+    """The nonces of a block are below this: its transactions open them (docs/protocol.md §3)."""
+    each = get_params().nonces_per_transaction
+    return min(MAX_NONCE, each * block.transaction_count) if each else MAX_NONCE
 
 
 def list_txids(block: Block) -> list[str]:
@@ -78,8 +88,11 @@ def transaction_json(row: Transaction, position: BlockTransaction | None = None)
         "kind": row.kind,
         "sender": row.sender,
         "fee": row.fee,
+        "fee_rate": fee_rate(row),
+        "bytes": len(row.raw),
         "amount": row.amount,
         "status": row.status,
+        "reason": reason_json(row),
         "first_seen": row.first_seen.timestamp(),
         "block": None if position is None else position.block_id,
         "height": height,
@@ -96,10 +109,29 @@ def transaction_summary(row: Transaction) -> dict[str, Any]:
         "sender": row.sender,
         "sequence": row.sequence,
         "fee": row.fee,
+        "fee_rate": fee_rate(row),
         "amount": row.amount,
-        "bytes": len(row.raw),
+        "bytes": row.size or len(row.raw),
         "status": row.status,
         "first_seen": row.first_seen.timestamp(),
+    }
+
+
+def fee_rate(row: Transaction) -> int:
+    """Base units per 1000 canonical bytes; computed where the row is older than its column."""
+    return compute_rate(row.fee, row.size or len(row.raw))
+
+
+def reason_json(row: Transaction) -> dict[str, Any] | None:
+    """Why a transaction was dropped, with the transaction in its place if there is one; else None."""
+    if row.status != Transaction.Status.DROPPED or row.reason_code is None:
+        return None
+    known = ERRORS.get(row.reason_code)
+    return {
+        "code": row.reason_code,
+        "name": "" if known is None else known.name,
+        "detail": row.reason,
+        "rival": row.rival or None,
     }
 
 

@@ -87,16 +87,15 @@ def build_template(
 
 
 def _choose_transactions(reader: LedgerReader, parent: Block, round: int) -> Sequence[SignedTransaction]:
-    """The pending transactions that apply one after the other and fit in a block, by fee."""
+    """The pending transactions that apply one after the other and fit in a block, by fee rate."""
     params = get_params()
-    chosen = select_transactions(
+    return select_transactions(
         params,
         get_genesis(),
         reader,
         height=parent.height + 1,
         round=round,
         parent=to_header(parent),
-        candidates=mempool.order_by_fee(reader),
+        candidates=mempool.choose_candidates(reader, max_bytes=params.max_block_bytes),
         past=BranchPast(parent),
     )
-    return mempool.cut_to_size(chosen, params.max_block_bytes)

@@ -27,6 +27,8 @@ POLL_SECONDS = 1.0
 SNAPSHOT_SECONDS = 0.5
 """A topic's snapshot is read at most this often, however many clients ask for it."""
 BROKER_SECONDS = 2.0
+FOLLOWED_SECONDS = live.FORGET_SECONDS / 6
+"""How often the database is told which topics are still followed."""
 MAX_PAUSE = 2.0
 AWAY: tuple[type[Exception], ...] = (DatabaseError, psycopg.Error, ProtocolError)
 """What reading raises while the database is away, or holds no chain yet."""
@@ -142,6 +144,7 @@ class Hub:
         self._tasks: Sequence[asyncio.Task[None]] = ()
         self._hurry = asyncio.Event()
         self._channel = ""
+        self._told_at = time.monotonic()
 
     def follow(self, name: str, follower: Follower) -> Topic | None:
         """Tell ``follower`` of what is new in a topic, from as soon as it can be read; None for a topic
@@ -227,6 +230,9 @@ class Hub:
         if not known:
             return
         try:
+            if time.monotonic() > self._told_at + FOLLOWED_SECONDS:
+                self._told_at = time.monotonic()
+                await database_sync_to_async(live.keep_followed)(known)
             news = await database_sync_to_async(live.read_news)(known)
         except AWAY as error:
             log.warning("live_topics_unread", error=str(error).strip())

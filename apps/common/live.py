@@ -43,6 +43,8 @@ class Source:
     """Each delta is the topic's whole state: the latest replaces all before it."""
     merge: Merge | None
     """Deltas in order -> fewer that come to the same; None when a snapshot is shorter."""
+    is_on_demand: bool = False
+    """Nothing is numbered or sent while nobody follows the topic (`publish_followed`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class News:
 
 
 _topics: dict[str, Source] = {}
-_families: dict[str, tuple[FamilySnapshot, Merge | None]] = {}
+_families: dict[str, tuple[FamilySnapshot, Merge | None, bool]] = {}
 _swept = -float(FORGET_SECONDS)
 
 
@@ -68,12 +70,15 @@ def register_snapshot(
     _topics[topic] = Source(snapshot, is_whole, merge)
 
 
-def register_family(prefix: str, snapshot: FamilySnapshot, *, merge: Merge | None = None) -> None:
+def register_family(
+    prefix: str, snapshot: FamilySnapshot, *, merge: Merge | None = None, is_on_demand: bool = False
+) -> None:
     """Say how every topic ``prefix:NAME`` is read, from NAME; None when there is no such topic.
 
-    Such topics are many and short-lived: their deltas are numbered but not kept.
+    Such topics are many and short-lived: their deltas are numbered but not kept. Of a family
+    ``is_on_demand`` only followed topics are published, with `publish_followed`.
     """
-    _families[prefix] = (snapshot, merge)
+    _families[prefix] = (snapshot, merge, is_on_demand)
 
 
 def find_source(topic: str) -> Source | None:
@@ -83,8 +88,8 @@ def find_source(topic: str) -> Source | None:
     prefix, colon, name = topic.partition(":")
     if not colon or not name or prefix not in _families:
         return None
-    snapshot, merge = _families[prefix]
-    return Source(lambda: snapshot(name), False, merge)
+    snapshot, merge, is_on_demand = _families[prefix]
+    return Source(lambda: snapshot(name), False, merge, is_on_demand)
 
 
 def publish(topic: str, delta: Json) -> None:
@@ -103,6 +108,30 @@ def publish(topic: str, delta: Json) -> None:
         transaction.on_commit(lambda: _send(topic, message), robust=True)
 
 
+def publish_followed(deltas: Mapping[str, Sequence[Callable[[], Json]]]) -> None:
+    """Publish what is made for those topics that somebody follows; the others, usually all, cost one query.
+
+    The topics belong to families that are on demand.
+    """
+    followed = LiveTopic.objects.filter(topic__in=deltas.keys()) if deltas else LiveTopic.objects.none()
+    for topic in sorted(followed.values_list("topic", flat=True)):  # in one order: nobody waits in a circle
+        for make in deltas[topic]:
+            publish(topic, make())
+
+
+def keep_followed(topics: Iterable[str]) -> None:
+    """Say that somebody follows these topics, where that has to be known; forgotten FORGET_SECONDS later."""
+    sources = ((topic, find_source(topic)) for topic in topics)
+    wanted = [topic for topic, source in sources if source is not None and source.is_on_demand]
+    for topic in wanted:  # one by one: who holds one and waits for another could stop a block
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO common_live_topic (topic, sequence, sent_at) VALUES (%s, 0, now()) "
+                "ON CONFLICT (topic) DO UPDATE SET sent_at = now()",
+                [topic],
+            )
+
+
 def read_snapshot(topic: str) -> tuple[int, Json] | None:
     """The topic's sequence number and its snapshot at that number; None for an unknown topic.
 
@@ -112,8 +141,11 @@ def read_snapshot(topic: str) -> tuple[int, Json] | None:
     source = find_source(topic)
     if source is None:
         return None
+    keep_followed([topic])  # first, so that whatever happens after the snapshot is published
     row = LiveTopic.objects.filter(topic=topic).values_list("sequence", flat=True).first()
     value = source.snapshot()
+    if value is None and source.is_on_demand:
+        LiveTopic.objects.filter(topic=topic, sequence=0).delete()
     return None if value is None else (row or 0, value)
 
 

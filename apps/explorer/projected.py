@@ -1,18 +1,13 @@
 """The next block as the mempool and the ledger foretell it, from rows alone.
 
-It follows apps/chain/mempool.py and templates.py: by fee, each sender's in sequence, as many as fit. It looks
+It follows apps/chain/mempool/ordering.py: by fee rate, each sender's in sequence, as many as fit. It looks
 at no signature (those were checked) and at no coins that only arrive within the same block.
 """
 
-import heapq
 import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-from django.db.models.functions import Length
 
 from apps.chain import api as chain
 
@@ -86,21 +81,13 @@ def get_next_block() -> NextBlock:
 
 
 def foretell(height: int) -> NextBlock:
-    """The block of this height from all that waits now; two queries."""
+    """The block of this height from all that waits now; one query."""
     params = chain.get_params()
-    rows = chain.Transaction.objects.filter(status=chain.Transaction.Status.PENDING)
-    fields = ("txid", "sender", "sequence", "fee", "amount", "size")
-    waiting = [Waiting(*row) for row in rows.annotate(size=Length("raw")).values_list(*fields)]
-    accounts = chain.get_accounts({item.sender for item in waiting})
+    fields = ("txid", "sender", "sequence", "fee", "amount", "size", "effective")
+    rows = list(chain.list_in_order().values_list(*fields))
+    ready = [Waiting(*row[:6]) for row in rows if row[6] >= 0]
     room = params.max_block_bytes - HEADER_ROOM
-    ordered, blocked = _order(waiting, accounts)
-    chosen: list[Waiting] = []
-    used = 0
-    for item in ordered[: params.max_transactions]:
-        if used + item.bytes + 1 > room:
-            break
-        chosen.append(item)
-        used += item.bytes + 1
+    chosen, used = _fill(ready, room, params.max_transactions)
     return NextBlock(
         height=height,
         chosen=chosen,
@@ -108,46 +95,27 @@ def foretell(height: int) -> NextBlock:
         room=room,
         most=params.max_transactions,
         fees=sum(item.fee for item in chosen),
-        waiting=len(waiting),
-        waiting_bytes=sum(item.bytes for item in waiting),
-        waiting_fees=sum(item.fee for item in waiting),
-        blocked=blocked,
+        waiting=len(rows),
+        waiting_bytes=sum(row[5] for row in rows),
+        waiting_fees=sum(row[3] for row in rows),
+        blocked=len(rows) - len(ready),
     )
 
 
-def _order(waiting: Iterable[Waiting], accounts: Mapping[str, Any]) -> tuple[list[Waiting], int]:
-    """Those that can follow the ledger, by fee, each sender's in sequence; and how many cannot."""
-    queues: defaultdict[str, list[Waiting]] = defaultdict(list)
-    for item in waiting:
-        queues[item.sender].append(item)
-    ready = {
-        sender: _cut_queue(items, accounts.get(sender, {"sequence": 0, "balance": 0}))
-        for sender, items in queues.items()
-    }
-    blocked = sum(len(items) - len(ready[sender]) for sender, items in queues.items())
-    heads = [(-queue[0].fee, queue[0].txid, sender) for sender, queue in ready.items() if queue]
-    heapq.heapify(heads)
-    ordered: list[Waiting] = []
-    while heads:
-        _, _, sender = heapq.heappop(heads)
-        queue = ready[sender]
-        ordered.append(queue.popleft())
-        if queue:
-            heapq.heappush(heads, (-queue[0].fee, queue[0].txid, sender))
-    return ordered, blocked
-
-
-def _cut_queue(items: Iterable[Waiting], account: Mapping[str, Any]) -> deque[Waiting]:
-    """A sender's transactions without a gap from the ledger's sequence on, as far as its coins go."""
-    sequence, balance = account["sequence"], account["balance"]
-    queue: deque[Waiting] = deque()
-    for item in sorted(items, key=lambda one: one.sequence):
-        balance -= item.amount + item.fee
-        if item.sequence != sequence or balance < 0:
+def _fill(ready: Iterable[Waiting], room: int, most: int) -> tuple[list[Waiting], int]:
+    """What fits in a block, in order, and its bytes; what is too large is left out with what follows it."""
+    chosen: list[Waiting] = []
+    left_out: set[str] = set()
+    used = 0
+    for item in ready:
+        if len(chosen) == most:
             break
-        queue.append(item)
-        sequence += 1
-    return queue
+        if item.sender in left_out or used + item.bytes + 1 > room:
+            left_out.add(item.sender)
+            continue
+        chosen.append(item)
+        used += item.bytes + 1
+    return chosen, used
 
 
 MOST_PARTS = 120

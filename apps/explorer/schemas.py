@@ -183,6 +183,14 @@ class LockedOut(Schema):
     bond: int
 
 
+class PendingOut(Schema):
+    """What waits of an address and for it, in base units, and the first sequence that is free."""
+
+    incoming: int
+    outgoing: int
+    next_sequence: int
+
+
 class AddressOut(Schema):
     """What an address has, in base units, and what it did in the best chain.
 
@@ -194,6 +202,7 @@ class AddressOut(Schema):
     locked: int
     locked_for: LockedOut
     sequence: int
+    pending: PendingOut
     mined: int
     transactions: int
     received: int

@@ -146,6 +146,7 @@ def address_json(view: AddressView) -> Json:
         "locked": sum(view.locked.values()),
         "locked_for": {purpose: view.locked.get(purpose, 0) for purpose in PURPOSES},
         "sequence": view.sequence,
+        "pending": chain.get_pending(view.address, sequence=view.sequence),
         "mined": view.mined,
         "transactions": view.transactions,
         "received": view.received,

@@ -138,7 +138,8 @@ def _tell_waiting(row: chain.Transaction) -> Standing:
             f"Its sender's transactions go in the order of their sequence numbers, and number "
             f"{group_digits(missing)} is missing. Until that one is sent, this one cannot be included.",
         )
-    higher = pending.filter(Q(fee__gt=row.fee) | Q(fee=row.fee, txid__lt=row.txid)).count()
+    further = Q(fee__gt=row.fee) | Q(fee=row.fee, txid__lt=row.txid)
+    higher = pending.filter(Q(rate__gt=row.rate) | Q(rate=row.rate) & further).count()
     place = "No other one that waits pays a higher fee."
     if higher:
         ones = "1 other that waits pays" if higher == 1 else f"{group_digits(higher)} others that wait pay"
@@ -149,6 +150,8 @@ def _tell_waiting(row: chain.Transaction) -> Standing:
 def _tell_dropped(row: chain.Transaction) -> str:
     if row.kind == "reward":
         return "The block that it paid is not in the chain any more, and so the coins were never made."
+    if row.reason and not row.rival:
+        return f"{row.reason} Nothing was paid."
     return (
         f"It can no longer be included: another transaction of its sender with the sequence number "
         f"{group_digits(row.sequence)} took its place, in a block or with a higher fee. Nothing was paid."

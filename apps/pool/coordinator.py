@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db.models import F
 from django.utils import timezone
 
 from apps.chain import api as chain
@@ -31,6 +32,7 @@ class Clock:
     """When the next of several things is due, on the monotonic clock."""
 
     refresh: float = 0.0
+    renewal: float = 0.0
     tidy: float = 0.0
     broker: float = 0.0
     warning: float = 0.0
@@ -76,11 +78,21 @@ class Coordinator:
             logger.info("voided", epochs=voided.epochs, leases=voided.leases)
             self.template = None
             self.forget_messages()
-        if self.template is None or time.monotonic() >= self.due.refresh:
+        if self.template is None or time.monotonic() >= self.due.refresh or self.is_used_up():
             self.open_template(view)
         target = selectors.get_target_error(parent, view.problem, floor=view.floor)
         if services.set_target(parent=parent, target_error=target):
             push_target(parent=parent, target_error=target)
+
+    def is_used_up(self) -> bool:
+        """Whether all nonces that the template's transactions open are leased (docs/protocol.md §3).
+
+        More come with the next transaction: then one looks for it every second, and not once a round.
+        """
+        if self.template is None or time.monotonic() < self.due.renewal:
+            return False
+        self.due.renewal = time.monotonic() + MOST_SLEEP
+        return Template.objects.filter(epoch=self.template.epoch, next_nonce__gte=F("nonce_limit")).exists()
 
     def open_template(self, view: chain.RoundView) -> None:
         """Open a template on the tip, or renew it with the transactions that came in."""

@@ -108,6 +108,7 @@ def _write_chain(
     loaded = time.monotonic()
     load.restore_indexes(removed, say)
     last = _move_tip(maker)
+    chain.recheck_all()
     indexed = time.monotonic()
     say("sums of addresses, problems and stretches of the chain")
     rebuild_sums()

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.db import transaction as database
 
-from apps.chain.mempool import MAX_AHEAD, cut_to_size, submit_transaction
+from apps.chain.mempool import HEADER_ROOM, choose_candidates, get_limits, submit_transaction
 from apps.chain.models import Block, BlockTransaction, Transaction
 from apps.chain.selectors import get_accounts, get_position, list_locked, list_mempool
 from apps.chain.services import disconnect_block, move_tip
+from apps.chain.store import LedgerReader
 from apps.chain.templates import build_template
 from protocol.encoding import encode
 from protocol.errors import ProtocolError
+from protocol.params import TESTING
 from protocol.transactions import SignedTransaction
 from tests.apps.chain.miner import Miner
 from tests.protocol.cast import ALICE, BOB, CHARLIE, DAVE, Person, transfer
@@ -58,7 +61,7 @@ class TestSubmitting:
     def test_it_refuses_what_cannot_be_included(self) -> None:
         assert name_refusal(pay(DAVE)) == "overdraft"
         assert name_refusal(pay(amount=10**14, fee=1)) == "overdraft"
-        assert name_refusal(pay(sequence=MAX_AHEAD + 1)) == "sequence_far"
+        assert name_refusal(pay(sequence=get_limits().most_ahead + 1)) == "sequence_far"
         assert name_refusal(pay(network="devnet")) == "wrong_network"
         assert name_refusal(pay(amount=0)) == "zero_amount"
         assert list_pending() == []
@@ -70,11 +73,6 @@ class TestSubmitting:
         assert list_pending() == [dear.txid]
         assert Transaction.objects.get(txid=cheap.txid).status == "dropped"
         assert name_refusal(pay(fee=1)) == "sequence_pending"
-
-    def test_it_refuses_more_than_it_has_room_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("apps.chain.mempool.MAX_PENDING", 1)
-        send(pay())
-        assert name_refusal(pay(BOB)) == "mempool_full"
 
     def test_it_lists_by_fee_and_goes_on_behind_any_of_them(self) -> None:
         rows = [send(pay(ALICE, fee=1)), send(pay(BOB, fee=9)), send(pay(CHARLIE, fee=1))]
@@ -88,25 +86,51 @@ class TestSubmitting:
 class TestTemplates:
     """What a miner works on."""
 
-    def test_it_takes_by_fee_but_keeps_each_senders_order(self) -> None:
-        first, second = pay(ALICE, fee=1), pay(ALICE, fee=9, sequence=1)
-        other = pay(BOB, fee=5)
-        for transaction in (second, first, other):
+    def test_it_takes_by_fee_rate_but_keeps_each_senders_order(self) -> None:
+        first, second = pay(ALICE, fee=1), pay(ALICE, fee=7, sequence=1)
+        other, last = pay(BOB, fee=5), pay(BOB, fee=3, sequence=1)
+        for transaction in (second, last, first, other):
             send(transaction)
         template = build_template(KEY)
-        assert [item.txid for item in template.signed] == [other.txid, first.txid, second.txid]
+        # Alice's two bring 4 on average: less than Bob's first, more than his second.
+        ordered = [other, first, second, last]
+        assert [item.txid for item in template.signed] == [item.txid for item in ordered]
 
-    def test_it_leaves_out_what_has_no_predecessor_or_no_money(self) -> None:
+    def test_bytes_count_and_not_the_fee_alone(self) -> None:
+        long = transfer(ALICE, *[(DAVE, 1)] * 40, fee=30)
+        short = pay(BOB, fee=10)
+        send(long)
+        send(short)
+        assert [item.txid for item in build_template(KEY).signed] == [short.txid, long.txid]
+        assert list_pending() == [short.txid, long.txid]
+
+    def test_of_those_that_pay_the_same_the_first_to_come_is_taken(self) -> None:
+        sent = [send(pay(person)).txid for person in (CHARLIE, ALICE, BOB)]
+        assert [item.txid for item in build_template(KEY).signed] == sent
+
+    def test_it_leaves_out_what_has_no_predecessor(self) -> None:
         send(pay(ALICE, sequence=2, fee=9))
-        send(pay(BOB, amount=9 * 10**13))
-        send(pay(BOB, amount=9 * 10**13, sequence=1, fee=9))
-        template = build_template(KEY)
-        assert [item.sequence for item in template.signed] == [0]
+        send(pay(BOB))
+        assert [item.sequence for item in build_template(KEY).signed] == [0]
 
-    def test_it_stays_within_the_largest_block(self) -> None:
-        many = [pay(sequence=number) for number in range(20)]
-        size = len(encode(many[0].to_json())) + 1
-        assert len(cut_to_size(many, 4096 + 3 * size + 5)) == 3
+    def test_it_fills_up_to_the_largest_block_with_smaller_ones(self) -> None:
+        large = transfer(ALICE, *[(DAVE, 1)] * 40, fee=900)
+        behind = pay(ALICE, sequence=1, fee=900)
+        small = [pay(BOB, sequence=number) for number in range(5)]
+        for item in (large, behind, *small):
+            send(item)
+        size = len(encode(small[0].to_json())) + 1
+        with database.atomic():
+            taken = list(choose_candidates(LedgerReader(), max_bytes=HEADER_ROOM + 3 * size))
+        assert [item.txid for item in taken] == [item.txid for item in small[:3]]
+
+    def test_it_takes_as_many_as_a_block_may_hold(self) -> None:
+        for person in (ALICE, BOB):
+            for number in range(30):
+                send(pay(person, sequence=number, fee=1 if person is ALICE else 2))
+        signed = build_template(KEY).signed
+        assert len(signed) == TESTING.max_transactions == 50
+        assert [item.fee for item in signed] == [2] * 30 + [1] * 20
 
     def test_it_commits_to_the_state_that_the_block_will_leave(self, miner: Miner) -> None:
         send(pay(fee=3))

@@ -9,7 +9,6 @@ from apps.chain.mempool import submit_transaction
 from apps.chain.models import Block
 from apps.explorer.projected import MOST_PARTS, cut_parts, foretell, get_next_block
 from protocol.encoding import encode
-from protocol.params import CAI
 from protocol.transactions import SignedTransaction
 from tests.apps.chain.miner import Miner
 from tests.protocol.cast import ALICE, BOB, CHARLIE, DAVE, transfer
@@ -38,12 +37,13 @@ def test_it_foretells_what_the_next_template_takes(genesis: Block) -> None:
     assert block.waiting_fees == block.fees + 1000
 
 
-def test_it_leaves_out_what_the_sender_cannot_pay_any_more(genesis: Block) -> None:
-    send(transfer(ALICE, (DAVE, 700_000 * CAI)))
-    send(transfer(ALICE, (DAVE, 700_000 * CAI), sequence=1))
+def test_a_dear_transaction_pulls_the_cheap_one_before_it(genesis: Block) -> None:
+    send(transfer(ALICE, (DAVE, 1), fee=1))
+    send(transfer(ALICE, (DAVE, 1), sequence=1, fee=99))
+    send(transfer(BOB, (DAVE, 1), fee=20))
     block = foretell(1)
     assert [item.txid for item in block.chosen] == get_template()
-    assert (len(block.chosen), block.blocked) == (1, 1)
+    assert [item.fee for item in block.chosen] == [1, 99, 20]
 
 
 def test_a_full_block_leaves_the_lowest_fees_for_later(client: Client, genesis: Block) -> None:
