@@ -24,7 +24,7 @@ bench: .python ## measure, and print the tables of the README
 	@$(PYTHON) install.py run
 	$(VENV) -m benchmarks
 
-bench-explorer: .python ## measure pages, API and live updates on synthetic chains (BLOCKS=--full: a million blocks)
+bench-explorer: .python ## measure pages, API and live updates on synthetic chains (BLOCKS="--full --keep FOLDER": a million blocks, kept)
 	@$(PYTHON) install.py run
 	$(VENV) -m benchmarks.explorer $(BLOCKS)
 	$(VENV) -m benchmarks.live

@@ -2,7 +2,26 @@
 
 from typing import Any
 
+from django.template.loader import render_to_string
+
+from apps.explorer.kept import keep
 from apps.explorer.statistics import get_series
+
+
+def show_quality(tip: str, problem: str, points: int) -> dict[str, Any]:
+    """The chart of a problem for a page: its numbers, and its markup with the table of hundreds of rows.
+
+    Kept while the block ``tip`` is the last one.
+    """
+
+    def make() -> dict[str, Any]:
+        chart = chart_quality(problem, points)
+        return {
+            "chart": chart,
+            "chart_markup": render_to_string("components/quality_chart.html", {"chart": chart}),
+        }
+
+    return keep(tip, ("quality", problem, points), make)
 
 
 def chart_quality(problem: str, points: int) -> dict[str, Any]:

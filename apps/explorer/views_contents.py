@@ -14,7 +14,7 @@ from apps.common.errors import BadParameter
 from apps.common.http import bytes_response
 from apps.explorer import api, grammar_page
 from apps.explorer.access import explains_errors
-from apps.explorer.charts import chart_quality
+from apps.explorer.charts import show_quality
 from apps.explorer.class_names import find_class_names
 from apps.explorer.examples import has_pictures, plan_sheet
 from apps.explorer.models import ContentSummary, ModelRecord
@@ -47,10 +47,12 @@ def problem_detail(request: HttpRequest, problem_id: str) -> HttpResponse:
     """One problem: what is to be learned, from which data, within which bounds, and how well it goes."""
     row = api.get_content("problem", problem_id)
     best = api.list_models(api.Wanted(problem_id), limit=BEST_MODELS)
-    context = _show_problem(row) | {
+    tip = chain.get_tip()
+    context = _show_problem(row) | show_quality(tip.hash, problem_id, CHART_POINTS)
+    context |= {
+        "tip": tip,
         "active": api.get_active("problem"),
         "models": list_rows(best),
-        "chart": chart_quality(problem_id, CHART_POINTS),
         "blocks": _list_tiles(ModelRecord.objects.filter(problem=problem_id)),
     }
     problem: Problem | None = context["problem"]

@@ -13,7 +13,7 @@ from apps.chain import api as chain
 from apps.common.errors import BadParameter, NotFound
 from apps.explorer import api, reports
 from apps.explorer.access import explains_errors
-from apps.explorer.charts import chart_quality
+from apps.explorer.charts import show_quality
 from apps.explorer.class_names import find_class_names
 from apps.explorer.diagram import build_diagram
 from apps.explorer.examples import has_pictures
@@ -74,12 +74,14 @@ def model_list(request: HttpRequest) -> HttpResponse:
         if part == "model_board":
             response["HX-Push-Url"] = _find_new_address(request, query)
         return response
+    tip = chain.get_tip()
+    context |= show_quality(tip.hash, problem_id, CHART_POINTS)
     context |= {
+        "tip": tip,
         "problem": _find_problem(problem_id),
         "is_active": problem_id == active,
         "problems": api.list_contents("problem", limit=MOST_PROBLEMS),
         "layer_counts": api.list_layer_counts(problem_id),
-        "chart": chart_quality(problem_id, CHART_POINTS),
     }
     return render(request, "explorer/model_list.html", context)
 
