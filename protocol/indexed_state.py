@@ -112,10 +112,10 @@ class IndexedState(MemoryState):
         """Return how many replicas are proven."""
         return len(self._proven)
 
-    def get_proven(self, position: int, /) -> tuple[str, str]:
-        """Return (object, address) of a proven replica, in ascending order of these, from 0."""
-        object_id, _, address = self._proven.get(position).partition("/")
-        return object_id, address
+    def list_proven(self, positions: Sequence[int], /) -> Sequence[tuple[str, str]]:
+        """Return (object, address) of the proven replicas at these positions."""
+        names = (self._proven.get(position).split("/") for position in positions)
+        return [(object_id, address) for object_id, address in names]
 
     def list_held(self, address: str, /) -> Sequence[str]:
         """Return the objects that a keeper holds replicas of."""

@@ -24,8 +24,10 @@ class StorageIndex(Protocol):
     def count_proven(self) -> int:
         """Return how many replicas are proven."""
 
-    def get_proven(self, position: int, /) -> tuple[str, str]:
-        """Return (object, address) of a proven replica, in ascending order of these, from 0."""
+    def list_proven(self, positions: Sequence[int], /) -> Sequence[tuple[str, str]]:
+        """Return (object, address) of the proven replicas at these positions, in ascending order of all, from
+        0; in the order of ``positions``.
+        """
 
     def list_held(self, address: str, /) -> Sequence[str]:
         """Return the objects that a keeper holds replicas of."""
@@ -131,9 +133,11 @@ class ProvenReplicas:
                 self._scanned.append((object_id, address))
         self.count = len(self._scanned)
 
-    def get(self, position: int) -> tuple[str, str]:
-        """Return (object, address) of a replica, from 0."""
-        return self._scanned[position] if self._index is None else self._index.get_proven(position)
+    def list(self, positions: Sequence[int]) -> Sequence[tuple[str, str]]:
+        """Return (object, address) of the replicas at these positions, from 0."""
+        if self._index is None:
+            return [self._scanned[position] for position in positions]
+        return self._index.list_proven(positions)
 
 
 def list_lacking(params: ChainParams, draft: Draft, most: int) -> Sequence[str]:

@@ -207,8 +207,8 @@ def _issue_audits(context: BlockContext, draft: Draft, desk: _Desk) -> None:
         x = _draw(b"coinai/1/audit\n" + context.randomness + number.to_bytes(4, "big"))
         drawn.setdefault(x % replicas.count, x // replicas.count)
     share = compute_keeper_share(context.params, context.height - 1) if context.height > 1 else 0
-    for position, quotient in drawn.items():
-        object_id, address = replicas.get(position)
+    chosen = zip(replicas.list(tuple(drawn)), drawn.values(), strict=True)
+    for (object_id, address), quotient in chosen:
         chunk = quotient % count_chunks(draft.require(f"object/{object_id}"))
         desk.issue(object_id, address, chunk, pay=share // len(drawn), first=0)
 

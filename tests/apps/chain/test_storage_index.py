@@ -42,8 +42,8 @@ def test_it_gives_the_answers_of_a_scan() -> None:
         assert list_held(stored, keeper) == list_held(memory, keeper)
     proven, expected = ProvenReplicas(Draft(stored)), ProvenReplicas(Draft(memory))
     assert proven.count == expected.count > 0
-    positions = range(proven.count)
-    assert [proven.get(position) for position in positions] == [expected.get(n) for n in positions]
+    for positions in ((), tuple(range(proven.count)), (5, 0, 17)):
+        assert proven.list(positions) == expected.list(positions)
     for params in (TESTING, replace(TESTING, model_replicas=0), replace(TESTING, data_replicas=4)):
         for most in range(5):
             lacking = list_lacking(params, Draft(stored), most)
