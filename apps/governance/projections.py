@@ -39,8 +39,7 @@ def note_connected(
     _add_proposals(block, contents, params)
     _note_switches(block, changes)
     if block.height % params.epoch_blocks == 0:
-        for subject in SUBJECTS:
-            _add_draw(block, subject, before, params)
+        _add_draws(block, before, params)
     _end_proposals(block, before, changes)
     _announce(block, changes, params)
 
@@ -134,14 +133,20 @@ def _get_after(changes: Sequence[Change], key: str) -> Entry | None:
     return next((change.after for change in changes if change.key == key), None)
 
 
-def _add_draw(block: chain.Block, subject: str, before: dict[str, Entry | None], params: ChainParams) -> None:
-    randomness = chain.compute_randomness(block)
-    state, winner = _rewind(block, subject, before)
-    ballots = list_ballots(params, state, subject, block.height)
+def _add_draws(block: chain.Block, before: dict[str, Entry | None], params: ChainParams) -> None:
     issued, burned = chain.get_supply()
-    if winner and params.selection == "auction":
-        burned -= sum(ballot.stake for ballot in ballots if ballot.proposal == winner)
-    total, circulating = sum(ballot.stake for ballot in ballots), issued - burned
+    # The last draw first: each looked at the supply that those after it had not yet burned from.
+    for subject in reversed(SUBJECTS):
+        state, winner = _rewind(block, subject, before)
+        if winner and params.selection == "auction":
+            burned -= sum(int(str(stake["amount"])) for _, stake in state.scan(f"stake/{winner}/"))
+        _add_draw(block, subject, state, winner, issued - burned)
+
+
+def _add_draw(block: chain.Block, subject: str, state: MemoryState, winner: str, circulating: int) -> None:
+    params, randomness = chain.get_params(), chain.compute_randomness(block)
+    ballots = list_ballots(params, state, subject, block.height)
+    total = sum(ballot.stake for ballot in ballots)
     chosen = choose_winner(params.selection, ballots, compute_draw(randomness, subject)) if ballots else ""
     outcome = (
         Outcome.SWITCHED
