@@ -3,7 +3,7 @@
 from typing import Any
 
 from apps.chain import api as chain
-from apps.pool import live, selectors
+from apps.pool import accounts, live, selectors
 from protocol.crypto import address
 
 __all__ = ["get_effort", "get_winning_run", "list_active_runs", "list_runs_for_block", "pool_summary"]
@@ -52,4 +52,4 @@ def pool_summary() -> dict[str, Any]:
             "next_nonce": template.next_nonce,
             "target_error": template.target_error,
         }
-    return summary
+    return summary | accounts.pool_money()

@@ -179,7 +179,7 @@ def _divide(row: Receipt) -> None:
     recent = Share.objects.filter(id__gt=before, id__lte=row.last_share)
     row.round_points = recent.aggregate(sum=Sum("points"))["sum"] or 0
     row.window = compute_window(before=row.id, present=row.round_points)
-    points, row.first_share = _read_window(row.last_share, row.window)
+    points, row.first_share = read_window(row.last_share, row.window)
     row.points = sum(points.values())
     split = split_reward(
         row.reward,
@@ -219,7 +219,8 @@ def compute_window(*, before: int | None = None, present: int = 0) -> int:
     return numbers.window_blocks * (present if mean is None else int(mean))
 
 
-def _read_window(last_share: int, window: int) -> tuple[dict[str, int], int]:
+def read_window(last_share: int, window: int) -> tuple[dict[str, int], int]:
+    """(points of each address among the newest ``window`` ones up to a share, the oldest share in it)."""
     shares = Share.objects.filter(id__lte=last_share, is_solo=False).order_by("-id")
     counted: list[tuple[str, int]] = []
     first, room = last_share, window

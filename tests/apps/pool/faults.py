@@ -20,13 +20,14 @@ class Fault:
 
     at: int
     moments: int = 0
+    is_dirty: bool = False  # something was written that is not committed yet
     after_commit: bool = False
 
     def reach(self, *, after_commit: bool = False) -> None:
         """One more moment has come."""
         self.moments += 1
         if self.moments == self.at:
-            self.after_commit = after_commit
+            self.after_commit = after_commit and self.is_dirty
             raise KilledError
 
 
@@ -34,32 +35,36 @@ class Fault:
 def killing(at: int) -> Iterator[Fault]:
     """Inside, the process dies at the moment ``at``; what was not committed is gone."""
     fault = Fault(at)
-    commit = connection._commit
+    database: Any = connection
+    commit = database._commit
 
     def execute(run: Callable[..., Any], sql: str, *rest: Any) -> Any:
         is_write = sql.lstrip().upper().startswith(WRITES)
         if is_write:
             fault.reach()
+            fault.is_dirty = True
         answer = run(sql, *rest)
         if is_write and not connection.in_atomic_block:
             fault.reach(after_commit=True)
+            fault.is_dirty = False
         return answer
 
     def commit_or_die() -> None:
         try:
             fault.reach()
         except KilledError:
-            connection._rollback()  # what the server does for a process that is gone
+            database._rollback()  # what the server does for a process that is gone
             raise
         commit()
         fault.reach(after_commit=True)
+        fault.is_dirty = False
 
-    connection._commit = commit_or_die  # type: ignore[method-assign]
+    database._commit = commit_or_die
     try:
         with connection.execute_wrapper(execute):
             yield fault
     finally:
-        connection._commit = commit  # type: ignore[method-assign]
+        database._commit = commit
 
 
 def run_with_kills(action: Callable[[], Any]) -> int:

@@ -14,6 +14,7 @@ from apps.pool.models import Balance, Booked, Entry, Payout, Receipt, ReceiptLin
 from apps.pool.receivers import list_gone_rewards
 from apps.pool.services import books
 from protocol.commitment import Change
+from protocol.encoding import JsonValue
 from protocol.shares import Line, is_in_receipt, prove_line
 from tests.apps.pool import money, world
 from tests.apps.pool.money import ALICE, BOB, POOL
@@ -153,7 +154,7 @@ def test_a_reward_that_vanishes_without_being_paid_is_burnt_and_reversed() -> No
     tip = money.mine(ALICE)
     services.settle_receipts()
     height = chain.get_block(tip).height
-    entry = {"address": POOL, "amount": REWARD}
+    entry: dict[str, JsonValue] = {"address": POOL, "amount": REWARD}
     changes = [Change(f"reward/{height}", entry, None)]
     assert list(list_gone_rewards(changes)) == [(height, POOL, REWARD)]
     books.note_reward(height=height, address=POOL, state=RewardState.BURNT)

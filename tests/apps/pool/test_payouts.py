@@ -37,6 +37,12 @@ def parsed(row: Payout) -> SignedTransaction:
     return contents
 
 
+def take_back(top: str) -> None:
+    """Disconnect a block unless that is done."""
+    if chain.get_tip().hash == top:
+        disconnect_block(block_hash=top)
+
+
 def test_a_payout_is_booked_sent_confirmed_and_arrives() -> None:
     earn_and_mature(ALICE)
     (row,) = services.prepare_payouts(secret=world.SECRET)
@@ -175,7 +181,7 @@ def test_killed_at_every_write_nobody_is_paid_twice_and_nothing_is_lost() -> Non
         world.mine_block()
     kills += run_with_kills(money.keep_books)  # credit again, maturity, payout prepared and sent
     top = world.mine_block()
-    kills += run_with_kills(lambda: disconnect_block(block_hash=top))  # the receivers' own writes
+    kills += run_with_kills(lambda: take_back(top))  # the receivers' own writes
     kills += run_with_kills(money.keep_books)
     kills += run_with_kills(lambda: connect_block(block_hash=top))
     kills += run_with_kills(money.keep_books)  # confirmed

@@ -6,12 +6,13 @@ import pytest
 from django.test import Client
 
 from apps.chain import api as chain
-from apps.pool import errors
+from apps.pool import errors, services
 from apps.pool.models import Submission
 from apps.pool.store import derive
 from protocol.crypto import address
 from protocol.errors import WrongModelLength
-from tests.apps.pool import world
+from protocol.shares import Line, is_in_receipt
+from tests.apps.pool import money, world
 
 pytestmark = pytest.mark.usefixtures("start")
 
@@ -103,3 +104,58 @@ def test_the_status_tells_about_workers_trainings_and_the_best_model(client: Cli
 def test_the_status_of_an_idle_pool_is_empty_but_there(client: Client) -> None:
     status = client.get("/api/v1/pool").json()
     assert (status["workers_online"], status["best"], status["template"]) == (0, None, None)
+
+
+def test_the_money_is_public_and_every_member_can_check_its_part(client: Client) -> None:
+    money.begin_round()
+    for member in (money.ALICE, money.BOB):
+        money.earn(member, 700)
+    block = money.mine(money.ALICE)
+    services.settle_receipts()
+
+    def get(path: str, status: int = 200) -> Any:
+        answer = client.get(f"/api/v1/pool{path}")
+        assert answer.status_code == status, answer.content
+        return answer.json()
+
+    receipt = get(f"/receipts/{block}")
+    assert get("/receipts")["items"] == [receipt]
+    assert (receipt["state"], receipt["points"], receipt["lines"]) == ("immature", 1400, 2)
+    first = get(f"/receipts/{block}/lines?limit=1")
+    second = client.get(first["next"]).json()
+    lines = [*first["items"], *second["items"]]
+    assert receipt["fee"] + sum(line["amount"] for line in lines) == receipt["reward"]
+    for index, line in enumerate(lines):
+        proof = get(f"/receipts/{block}/lines/{line['address']}")
+        assert is_in_receipt(
+            bytes.fromhex(receipt["root"]),
+            Line(line["address"], line["points"], line["amount"]),
+            index=index,
+            count=proof["count"],
+            path=[bytes.fromhex(node) for node in proof["path"]],
+        )
+    alice = get(f"/members/{money.ALICE}")
+    assert (alice["points"], alice["next_share_ppm"], alice["blocks_found"]) == (700, 500_000, 1)
+    assert alice["earnings"][0]["amount"] == alice["immature"] > 0
+    newest = get("/shares?limit=1")
+    older = client.get(newest["next"]).json()
+    assert [page["items"][0]["member"] for page in (newest, older)] == [money.BOB, money.ALICE]
+    assert get(f"/shares?member={money.ALICE}")["items"] == older["items"]
+    assert get("/points")["points"][0] == [152, 1000]
+    assert get("")["window_points"] == 1400
+    for path in ("/receipts/x", f"/receipts/{block}/lines/x"):
+        assert get(path, 404)["code"] == errors.UnknownReceipt.code
+    for path in ("/members/x", "/shares?member=x", "/payouts?member=x"):
+        assert get(path, 404)["code"] == errors.UnknownMember.code
+
+
+def test_payouts_are_listed_with_their_outputs(client: Client) -> None:
+    money.mine(money.ALICE)
+    for _ in range(2):
+        world.mine_block()
+    money.keep_books()
+    (payout,) = client.get("/api/v1/pool/payouts").json()["items"]
+    assert (payout["state"], payout["block"]) == ("sent", None)
+    assert payout["outputs"][0]["address"] == money.ALICE
+    assert client.get(f"/api/v1/pool/payouts?member={money.ALICE}").json()["items"] == [payout]
+    assert client.get(f"/api/v1/transactions/{payout['txid']}").json()["status"] == "pending"
