@@ -78,7 +78,7 @@ class UnknownChallenge(ProtocolError):
     """A proof for a challenge that was never issued, is answered, missed or gone."""
 
     code = 906
-    name = "unknown_challenge"
+    name = "no_such_challenge"
     height: int
     number: int
 
