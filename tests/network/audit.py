@@ -1,11 +1,13 @@
 """An independent auditor: loads a chain over HTTP and checks every block of it by the rules alone."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from protocol.blocks import Genesis, genesis_block
+from protocol.blocks import Block, Genesis, genesis_block
 from protocol.ledger import MemoryState, apply_genesis, check_sum_rule
 from protocol.merkle import object_id
+from protocol.transactions import Transaction
 from protocol.validation import validate_block
 from tests.network.running import RunningSystem
 
@@ -23,6 +25,26 @@ class HttpObjects:
         return data
 
 
+@dataclass(frozen=True, slots=True)
+class AuditedPast:
+    """The blocks that were audited so far, for the rules of the next one."""
+
+    blocks: list[Block]
+    objects: HttpObjects
+
+    def get_hash(self, height: int, /) -> str:
+        """The hash of an audited block."""
+        return self.blocks[height].hash
+
+    def list_transactions(self, height: int, /) -> Sequence[Transaction]:
+        """The transactions of an audited block."""
+        return self.blocks[height].transactions
+
+    def get_content(self, object_id: str, /) -> bytes | None:
+        """A manifest or a grammar."""
+        return self.objects.read(object_id)
+
+
 def audit(system: RunningSystem) -> list[str]:
     """Re-validates the chain from the genesis on, models re-scored; returns its hashes by height.
 
@@ -34,7 +56,8 @@ def audit(system: RunningSystem) -> list[str]:
     state = MemoryState()
     state.apply(transition.changes)
     parent = genesis_block(genesis)
-    hashes = [parent.hash]
+    objects = HttpObjects(system)
+    past = AuditedPast([parent], objects)
     status = system.get_json("status")
     assert status["genesis"] == parent.hash
     for height in range(1, int(status["height"]) + 1):
@@ -46,13 +69,15 @@ def audit(system: RunningSystem) -> list[str]:
             parent=parent.header,
             reader=state,
             accumulator=transition.accumulator,
-            objects=HttpObjects(system),
+            objects=objects,
             now=int(time.time()),
+            past=past,
         )
         transition, parent = valid.transition, valid.block
         state.apply(transition.changes)
         check_sum_rule(state.entries.items())
-        hashes.append(parent.hash)
+        past.blocks.append(parent)
+    hashes = [block.hash for block in past.blocks]
     if hashes[-1] == status["tip"]:
         supply = state.entries["supply"]
         assert status["supply"] == int(str(supply["issued"])) - int(str(supply["burned"]))
