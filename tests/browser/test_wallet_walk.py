@@ -109,6 +109,7 @@ def test_the_whole_way_and_nothing_secret_leaves_the_browser(
     with page.expect_response("**/api/v1/faucet") as answer:
         page.get_by_role("button", name="Get test coins").click()
     assert answer.value.status == 202
+    expect(page.locator("[data-waiting-rows] tr")).to_contain_text("coming in")
     site.tell("connect")
     expect(page.locator("[data-total]")).to_have_text("10CAI")
     page.reload()  # another page of an open wallet asks for no passphrase

@@ -105,7 +105,7 @@ def fund(site: Site, to: str, coins: int) -> str:
         CHARLIE,
         network="testing",
         kind="transfer",
-        sequence=account.get("next_sequence", account["sequence"]),
+        sequence=account["pending"]["next_sequence"],
         fee=25_000,
         body=Transfer((Output(to, coins * CAI),)),
     )

@@ -48,7 +48,7 @@ export async function review({ kind, body, lines, title = TITLES[kind], fee = nu
 
 /** The sequence number that the account's next transaction takes, behind those that wait. */
 export function nextSequence(state) {
-  return state.next_sequence ?? state.sequence;
+  return state.pending.next_sequence;
 }
 
 function link(href, words) {

@@ -6,13 +6,14 @@ import { session } from "../session.js";
 import { live } from "../../live.js";
 import { duration, group } from "../../format.js";
 import { start } from "./frame.js";
-import { change, describe, historyRow, party, readNames } from "./rows.js";
+import { change, describe, historyRow, party, readNames, readOutputs } from "./rows.js";
 import { startSignIn } from "./sign_in_panel.js";
 
 const find = (selector) => document.querySelector(selector);
 const RECENT = 8;
 const PURPOSES = { rewards: "rewards that are not ripe", stakes: "stakes on proposals", deposits: "deposits for proposals", bond: "bond as a keeper" };
 const topics = new Set();
+const waits = new Map(); // address -> what waits
 let parameters = null;
 let shown = null;
 let isAsking = false;
@@ -23,7 +24,20 @@ function render(account) {
   const topic = `address:${account.address}`;
   if (!topics.has(topic)) {
     topics.add(topic);
-    live.subscribe(topic, { snapshot: refresh, delta: refresh });
+    const waiting = new Map(); // what waits of the address and for it, by id
+    waits.set(account.address, waiting);
+    live.subscribe(topic, {
+      snapshot: ({ transactions }) => {
+        waiting.clear();
+        for (const one of transactions) waiting.set(one.txid, one);
+        refresh();
+      },
+      delta: ({ transaction, status }) => {
+        if (status === "pending") waiting.set(transaction.txid, transaction);
+        else waiting.delete(transaction.txid);
+        refresh();
+      },
+    });
   }
   refresh();
 }
@@ -55,7 +69,7 @@ async function draw(account) {
   if (account.address !== shown.address) return;
   drawBalance(view);
   drawRipening(history.items, status);
-  drawWaiting(view.pending ?? [], account.address, names);
+  await drawWaiting([...(waits.get(account.address)?.values() ?? [])], account.address, names);
   const items = history.items.slice(0, RECENT);
   find("[data-history]").hidden = items.length === 0;
   find("[data-history-empty]").hidden = items.length > 0;
@@ -65,8 +79,7 @@ async function draw(account) {
 function drawBalance(view) {
   const total = view.balance + view.locked;
   setText(find("[data-total]"), coins(format(total, { isGrouped: true })));
-  const incoming = view.pending_in ?? 0;
-  const outgoing = view.pending_out ?? 0;
+  const { incoming, outgoing } = view.pending;
   const parts = [view.locked ? `${format(view.balance, { isGrouped: true })} CAI can be spent` : "all of it can be spent"];
   if (incoming) parts.push(`${format(incoming, { isGrouped: true })} CAI on their way in`);
   if (outgoing) parts.push(`${format(outgoing, { isGrouped: true })} CAI on their way out`);
@@ -104,14 +117,17 @@ function drawRipening(items, { height, round }) {
   place.textContent = `Next, ${format(next.change, { isGrouped: true })} CAI of block ${group(next.height)} ripen with block ${group(height + left)}${when}.`;
 }
 
-function drawWaiting(pending, address, names) {
-  find("[data-waiting]").hidden = pending.length === 0;
-  replaceRows(find("[data-waiting-rows]"), pending.map((item) => waitingRow(item, address, names)));
+async function drawWaiting(pending, address, names) {
+  const rows = await Promise.all(pending.map((item) => waitingRow(item, address, names)));
+  find("[data-waiting]").hidden = rows.length === 0;
+  replaceRows(find("[data-waiting-rows]"), rows);
 }
 
-function waitingRow(item, address, names) {
-  const role = item.role ?? (item.sender === address ? "sent" : "received");
-  const loss = item.change ?? (role === "sent" ? -(item.amount + item.fee) : item.amount);
+async function waitingRow(item, address, names) {
+  const role = item.sender === address ? "sent" : "received";
+  const outputs = item.kind === "transfer" ? await readOutputs(item.txid) : [];
+  const mine = outputs.filter((output) => output.to === address).reduce((sum, output) => sum + output.amount, 0);
+  const loss = role === "sent" ? mine - item.amount - item.fee : mine;
   const what = role === "received" ? element("span", {}, "from ", party(item.sender, names)) : describe({ ...item, role }, names);
   return element(
     "tr",

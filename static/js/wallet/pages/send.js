@@ -60,6 +60,7 @@ async function refresh() {
       await choice.load(fieldsOf(0));
     }
     complain(find("[data-send-problem]"), null);
+    find("[data-review]").disabled = false;
   } catch (error) {
     complain(find("[data-send-problem]"), error);
   }
@@ -95,7 +96,7 @@ function takeAll(recipient) {
 }
 
 function spendable() {
-  return view.spendable ?? view.balance;
+  return Math.max(0, view.balance - view.pending.outgoing); // what waits may take its coins first
 }
 
 function fillAll() {
@@ -142,6 +143,7 @@ function tooMuch() {
 
 async function submit(event) {
   event.preventDefault();
+  if (!view) return;
   const problem = find("[data-send-problem]");
   complain(problem, null);
   const wrong = recipients.filter((one) => !one.check());

@@ -130,7 +130,7 @@ async function replace(sent) {
   let step = 1;
   try {
     const fees = await read("/api/v1/fees");
-    step = Math.max(1, feeAt(fees.replacement ?? fees.minimum, fields));
+    step = Math.max(1, feeAt(fees.increment, fields));
   } catch {
     // Then any higher fee is tried; the node says what it wants.
   }
