@@ -10,6 +10,6 @@ class GovernanceConfig(AppConfig):
     label = "governance"
 
     def ready(self) -> None:
-        from apps.governance import live, projections  # noqa: F401  importing connects the receivers
+        from apps.governance import live, projections, receivers  # noqa: F401  importing connects the receivers
 
         live.register_topics()

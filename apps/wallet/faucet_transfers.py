@@ -93,7 +93,7 @@ def _send_waiting() -> bool:
         grants = list(FaucetGrant.objects.filter(transfer=None).order_by("created_at", "id")[:most])
         if not grants or _count_pending() >= MOST_PENDING:
             return False
-        signed = _sign(grants, sequence=_find_free_sequence())
+        signed = _sign(grants, sequence=find_free_sequence())
         raw = encode(signed.to_json())
         with database.atomic():
             # After a reorganisation it may be one that was given up, made again byte for byte.
@@ -136,7 +136,7 @@ def _submit(raw: bytes) -> bool:
     return True
 
 
-def _find_free_sequence() -> int:
+def find_free_sequence() -> int:
     """The first sequence of the faucet's account that neither the ledger nor anything on the way uses."""
     start = _read_sequence()
     used = set(_list_pending().values_list("sequence", flat=True))

@@ -43,6 +43,16 @@ VARIANTS = {
             "min_active_blocks": 4,
         },
     ),
+    "problem-devnet": (
+        "devnet",
+        {
+            "floor_error": 700000,
+            "min_macs": 5000,
+            "max_macs": 300000,
+            "max_parameters": 100000,
+            "min_active_blocks": 20,
+        },
+    ),
 }
 
 
