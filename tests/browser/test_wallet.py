@@ -160,6 +160,7 @@ def test_a_keystore_file_restores_everything(site: Site, open_page: OpenPage, tm
     other.get_by_label("Passphrase of the file").fill(PASSPHRASE)
     other.get_by_role("button", name="Restore", exact=True).click()
     other.get_by_role("link", name="To the wallet").click()
+    expect(other.locator("[data-account] option")).to_have_count(2)
     values = other.locator("[data-account] option").evaluate_all("(all) => all.map((one) => one.value)")
     assert values == [made, address(public_key(secret))]
 
