@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-explorer check format
+.PHONY: help run test bench bench-explorer bench-kills check format
 
 help: ## every target with one line
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +28,10 @@ bench-explorer: .python ## measure pages, API and live updates on synthetic chai
 	@$(PYTHON) install.py run
 	$(VENV) -m benchmarks.explorer $(BLOCKS)
 	$(VENV) -m benchmarks.live
+
+bench-kills: ## kill the pool 1000 times at its writes, and its processes 100 times: nobody is paid twice
+	@$(PYTHON) install.py run
+	$(VENV) -m benchmarks.kills $(KILLS)
 
 check: ## linters, type checker and import directions alone, without installing
 	$(VENV) -m ruff check .

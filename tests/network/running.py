@@ -39,6 +39,7 @@ class RunningSystem:
     port: int = field(default_factory=find_free_port)
     popen: subprocess.Popen[bytes] | None = None
     starts: int = 0
+    extra: dict[str, str] = field(default_factory=dict)  # more of its environment
 
     @property
     def url(self) -> str:
@@ -60,6 +61,7 @@ class RunningSystem:
             "COINAI_HOME": str(self.home),
             "COINAI_PORT": str(self.port),
             "COINAI_NETWORK": "testing",
+            **self.extra,
         }
         with self.output.open("wb") as sink:
             self.popen = subprocess.Popen(
@@ -134,6 +136,16 @@ class RunningSystem:
         """All running processes of the latest run, however deep."""
         recorded = {process for process in self.processes().values() if is_alive(process)}
         return recorded | set(find_marked(MARK, self.mark()))
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command of manage.py in the environment of the running coordinator."""
+        pid = self.processes()["coordinator"].pid
+        pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        environment = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
 
     def kill(self, name: str) -> None:
         """`kill -9` of one program; returns when another process has taken its place."""

@@ -56,6 +56,11 @@ def test_nothing_is_lost_after_all_that(system: RunningSystem) -> None:
     audit(system)
 
 
+def test_the_pools_books_balance_after_all_that(system: RunningSystem) -> None:
+    found = system.manage("reconcile")
+    assert "The books balance." in found.stdout, found.stdout + found.stderr
+
+
 def test_a_signal_ends_everything(system: RunningSystem) -> None:
     everything = system.everything()
     assert len(everything) > len(KILLED)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+MOST_KILLS = 2_000  # of one action: more means that it makes no progress
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -80,6 +81,8 @@ def run_with_kills(action: Callable[[], Any]) -> int:
                 action()
         except KilledError:
             kills += 1
+            if kills > MOST_KILLS:
+                raise AssertionError(f"still not done after {kills} kills") from None
             at = 1 if fault.after_commit else at + 1
             connection.close()  # as the server sees a process that is gone
         else:
