@@ -49,6 +49,7 @@ from apps.chain.serializers import (
     transaction_summary,
 )
 from apps.chain.signals import block_connected, block_disconnected, candidate_received
+from apps.chain.store import read_changes
 from apps.chain.templates import Template, build_template
 
 
@@ -108,6 +109,7 @@ __all__ = [
     "list_transactions",
     "list_txids",
     "list_waiting",
+    "read_changes",
     "recheck_all",
     "round_to_json",
     "score_model",

@@ -118,6 +118,11 @@ def changes_from_json(rows: Sequence[Sequence[Any]]) -> tuple[Change, ...]:
     return tuple(Change(key, before, after) for key, before, after in rows)
 
 
+def read_changes(block: Block) -> tuple[Change, ...]:
+    """What a connected block did to the ledger."""
+    return changes_from_json(block.undo or [])
+
+
 def write_entries(values: Mapping[str, Value | None]) -> None:
     """Set entries of the best chain's ledger, removing those whose value is None."""
     gone = [key for key, value in values.items() if value is None]

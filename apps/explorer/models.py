@@ -21,11 +21,16 @@ class AddressEntry(models.Model):
         RECEIVED = "received", "received"
         MINED = "mined", "mined"
         SELF = "self", "to itself"
+        RETURNED = (
+            "returned",
+            "came back",
+        )  # a stake, deposit, bond or pay that no transaction of its own moved
 
     pk = models.CompositePrimaryKey("address", "height", "position")
     address = models.CharField(max_length=90, db_collation="C")
     height = models.BigIntegerField()
     position = models.IntegerField()
+    # What came back is listed under the block's reward: it was the block that brought it.
     # The row can be made again from the blocks, so the database need not check it with each of millions.
     transaction = models.ForeignKey(
         "chain.Transaction", models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False

@@ -25,6 +25,7 @@ from apps.explorer.models import (
 from apps.explorer.statistics import refresh_buckets
 from protocol.blocks import Block as BlockContents
 from protocol.blocks import parse_block
+from protocol.commitment import Change, Entry
 from protocol.errors import ObjectMissing
 from protocol.transactions import Reward, SignedTransaction, compute_debit
 
@@ -38,6 +39,8 @@ class Connected:
 
     block: chain.Block
     contents: BlockContents
+    changes: Sequence[Change]
+    """What it did to the ledger."""
     parent_timestamp: int
 
 
@@ -48,12 +51,18 @@ def note_connected(*, block: chain.Block, **kwargs: Any) -> None:  # noqa: ARG00
 
 
 @receiver(chain.block_disconnected)
-def note_disconnected(*, block: chain.Block, contents: BlockContents, **kwargs: Any) -> None:  # noqa: ARG001
+def note_disconnected(
+    *,
+    block: chain.Block,
+    contents: BlockContents,
+    changes: Sequence[Change],
+    **kwargs: Any,  # noqa: ARG001
+) -> None:
     """Take a disconnected block's rows back."""
     with database.atomic():
         totals = store.lock_totals()
         if totals.height == block.height:
-            take_back(block, contents, totals)
+            take_back(block, contents, changes, totals)
 
 
 def project_until(height: int, *, most: int = CATCH_UP) -> int:
@@ -70,13 +79,11 @@ def project_until(height: int, *, most: int = CATCH_UP) -> int:
 
 def load_blocks(first: int, last: int) -> list[Connected]:
     """Blocks of the best chain from height ``first`` (at least 1) to ``last``."""
-    rows = chain.Block.objects.defer("undo", "accumulator").filter(
-        canonical=True, height__range=(first - 1, last)
-    )
+    rows = chain.Block.objects.defer("accumulator").filter(canonical=True, height__range=(first - 1, last))
     loaded = list(rows.order_by("height"))
     params = chain.get_params()
     return [
-        Connected(block, parse_block(bytes(block.raw), params), parent.timestamp)
+        Connected(block, parse_block(bytes(block.raw), params), chain.read_changes(block), parent.timestamp)
         for parent, block in itertools.pairwise(loaded)
     ]
 
@@ -102,7 +109,7 @@ def project_genesis(totals: Totals) -> None:
 
 def project(blocks: Sequence[Connected], totals: Totals) -> None:
     """Write all rows of ``blocks``, which follow the last projected one, in ascending order."""
-    entries = [entry for one in blocks for entry in list_entries(one.block, one.contents)]
+    entries = [entry for one in blocks for entry in list_entries(one.block, one.contents, one.changes)]
     AddressEntry.objects.bulk_create(entries, batch_size=5000)
     store.add_summaries(store.sum_entries(entries))
     records = [build_record(one.block, one.parent_timestamp) for one in blocks]
@@ -115,9 +122,9 @@ def project(blocks: Sequence[Connected], totals: Totals) -> None:
     totals.save()
 
 
-def take_back(block: chain.Block, contents: BlockContents, totals: Totals) -> None:
+def take_back(block: chain.Block, contents: BlockContents, changes: Sequence[Change], totals: Totals) -> None:
     """Delete the rows of the last projected block, and take them out of all sums."""
-    touched = {entry.address for entry in list_entries(block, contents)}
+    touched = {entry.address for entry in list_entries(block, contents, changes)}
     entries = AddressEntry.objects.filter(address__in=touched, height=block.height)
     sums = store.sum_entries(list(entries))
     entries.delete()
@@ -141,8 +148,10 @@ def clear_projections() -> None:
         Totals.objects.update(height=-1, blocks=0, transactions=0)
 
 
-def list_entries(block: chain.Block, contents: BlockContents) -> list[AddressEntry]:
-    """What each transaction of a block did to each address that it touches."""
+def list_entries(
+    block: chain.Block, contents: BlockContents, ledger_changes: Sequence[Change]
+) -> list[AddressEntry]:
+    """What each transaction of a block did to each address that it touches, and what came back in it."""
     entries = []
     for position, item in enumerate(contents.transactions):
         for address, kind, change, fee in list_changes(item, block.reward):
@@ -157,7 +166,44 @@ def list_entries(block: chain.Block, contents: BlockContents) -> list[AddressEnt
                     fee=fee,
                 )
             )
+    for address, amount in compute_returns(contents, ledger_changes).items():
+        entries.append(
+            AddressEntry(
+                address=address,
+                height=block.height,
+                position=len(contents.transactions),
+                transaction_id=contents.transactions[0].txid,
+                kind=AddressEntry.Kind.RETURNED,
+                change=amount,
+                fee=0,
+            )
+        )
     return entries
+
+
+def compute_returns(contents: BlockContents, changes: Sequence[Change]) -> dict[str, int]:
+    """What addresses got in a block besides its transfers and ripe rewards: stakes, deposits and bonds that
+    came back, and pay for proofs of storage.
+    """
+    if not changes:
+        return {}  # a block of a synthetic chain, of which the ledger never heard
+    gains: dict[str, int] = {}
+    for change in changes:
+        family, _, name = change.key.partition("/")
+        if family == "account":
+            gains[name] = gains.get(name, 0) + _read_balance(change.after) - _read_balance(change.before)
+        elif family == "reward" and change.before is not None and change.after is None:
+            address = str(change.before["address"])
+            gains[address] = gains.get(address, 0) - int(str(change.before["amount"]))
+    for item in contents.transactions:
+        if isinstance(item, SignedTransaction):
+            for address, _, amount, _ in list_changes(item, 0):
+                gains[address] = gains.get(address, 0) - amount
+    return {address: gains[address] for address in sorted(gains) if gains[address] > 0}
+
+
+def _read_balance(account: Entry | None) -> int:
+    return 0 if account is None else int(str(account["balance"]))
 
 
 def list_changes(item: Reward | SignedTransaction, reward: int) -> Iterable[tuple[str, str, int, int]]:

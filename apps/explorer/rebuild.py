@@ -14,7 +14,8 @@ Progress = Callable[[int, int], None]
 SUM_ADDRESSES = """
 INSERT INTO explorer_addresssummary
     (address, first_height, last_height, transactions, received, sent, mined, last_mined)
-SELECT address, min(height), max(height), count(*), sum(greatest(change, 0)), sum(greatest(-change, 0)),
+SELECT address, min(height), max(height), count(*) FILTER (WHERE kind <> 'returned'),
+    sum(greatest(change, 0)), sum(greatest(-change, 0)),
     count(*) FILTER (WHERE kind = 'mined'), max(height) FILTER (WHERE kind = 'mined')
 FROM explorer_addressentry GROUP BY address
 ON CONFLICT (address) DO UPDATE SET

@@ -214,8 +214,8 @@ class AddressOut(Schema):
 class HistoryItem(Schema):
     """A transaction in an address's history.
 
-    `role` is sent, received, mined or self; `change` what the address gained or, if negative, lost, its fee
-    included.
+    `role` is sent, received, mined, self or returned; `change` what the address gained or, if negative, lost,
+    its fee included. What came back in a block (stakes, deposits, bonds) is listed under its reward.
     """
 
     txid: str

@@ -108,7 +108,7 @@ class Sums:
         """Count one more entry."""
         self.first_height = min(self.first_height, entry.height)
         self.last_height = max(self.last_height, entry.height)
-        self.transactions += 1
+        self.transactions += entry.kind != AddressEntry.Kind.RETURNED
         self.received += max(0, entry.change)
         self.sent += max(0, -entry.change)
         if entry.kind == AddressEntry.Kind.MINED:
