@@ -1,6 +1,7 @@
 """Payouts: booked before they are sent, one transaction each, the same bytes for ever, nobody paid twice."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -79,8 +80,9 @@ def test_what_is_below_the_members_minimum_waits_and_the_pool_does_not_pay_itsel
 
 
 def test_many_members_are_paid_by_several_transactions_and_bear_the_fees_in_proportion(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, pool: Any
 ) -> None:
+    pool(payout_minimum=10**7)
     earn_and_mature(ALICE, ALICE, BOB)
     (row,) = services.prepare_payouts(secret=world.SECRET)
     fees = dict(PayoutLine.objects.values_list("member__address", "fee"))
@@ -181,9 +183,9 @@ def test_killed_at_every_write_nobody_is_paid_twice_and_nothing_is_lost() -> Non
         world.mine_block()
     kills += run_with_kills(money.keep_books)  # credit again, maturity, payout prepared and sent
     top = world.mine_block()
-    kills += run_with_kills(lambda: take_back(top))  # the receivers' own writes
+    kills += run_with_kills(lambda: take_back(top), is_one=True)  # the receivers' own writes
     kills += run_with_kills(money.keep_books)
-    kills += run_with_kills(lambda: connect_block(block_hash=top))
+    kills += run_with_kills(lambda: connect_block(block_hash=top), is_one=True)
     kills += run_with_kills(money.keep_books)  # confirmed
     assert kills > 60
     findings = money.proven()
