@@ -192,7 +192,8 @@ def test_killed_at_every_write_nobody_is_paid_twice_and_nothing_is_lost() -> Non
     findings = money.proven()
     confirmed = PayoutLine.objects.filter(payout__state=PayoutState.CONFIRMED)
     paid = dict(confirmed.values_list("member__address").annotate(Sum("amount")))
-    assert {ALICE: money.on_chain(ALICE), BOB: money.on_chain(BOB)} == paid
+    assert paid  # Alice has only her bonus, which is below the minimum
+    assert all(money.on_chain(member) == paid.get(member, 0) for member in (ALICE, BOB))
     assert findings.sums["members_unpaid"] + findings.sums["paid"] + findings.sums["pool_own"] == (
         findings.sums["rewards"] - findings.sums["payout_fees"]
     )
