@@ -17,7 +17,7 @@ from tests.apps.governance.holder import ALICE, CAI, TEXT, Holder
 
 
 @pytest.fixture
-def first(home: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Block:  # noqa: ARG001
+def first(home: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Block:
     """Block 0 of a network that selects by auction."""
     monkeypatch.setitem(PARAMETERS, "testing", replace(TESTING, selection="auction"))
     return init_chain(now=GENESIS_TIME)
