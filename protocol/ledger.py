@@ -4,7 +4,7 @@ The steps of §7.2 are run in order by `apply_block`; protocol/governance.py and
 they do about proposals and about keepers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,6 +47,7 @@ __all__ = [
     "check_sum_rule",
     "compute_keeper_share",
     "compute_subsidy",
+    "find_failures",
     "select_transactions",
     "undo",
 ]
@@ -146,11 +147,13 @@ def select_transactions(
     parent: Header,
     candidates: Iterable[SignedTransaction],
     past: Past = NO_PAST,
+    refused: Callable[[SignedTransaction], None] | None = None,
 ) -> list[SignedTransaction]:
     """Return, in order, the candidates that apply one after the other in a block after ``parent``; for
     templates.
 
-    At most ``max_transactions`` are taken. The bytes of the block are the caller's to watch.
+    At most ``max_transactions`` are taken. The bytes of the block are the caller's to watch; ``refused`` is
+    called with a candidate that does not apply before the next one is asked for.
     """
     context = BlockContext(params, genesis, height, round, parent, past)
     draft = Draft(reader)
@@ -163,10 +166,53 @@ def select_transactions(
         try:
             _step_3_apply_transactions(context, trial, [transaction])
         except ProtocolError:
+            if refused is not None:
+                refused(transaction)
             continue
         draft.take(trial)
         selected.append(transaction)
     return selected
+
+
+def find_failures(
+    params: ChainParams,
+    genesis: Genesis,
+    reader: StateReader,
+    *,
+    height: int,
+    parent: Header,
+    chains: Iterable[Sequence[SignedTransaction]],
+) -> list[tuple[int, ProtocolError] | None]:
+    """Return for each sender's chain which is the first that fails in the block after ``parent``, and why;
+    None where none does. For mempools.
+
+    No chain sees another one. The block begins without a stall and without what its parent caused (steps 0
+    and 1), which makes nothing valid, save at a stall, and is in the ledger a block later.
+    """
+    context = BlockContext(params, genesis, height, 0, parent, NO_PAST)
+    opened = Draft(reader)
+    _step_2_unlock(context, opened)
+    opening = opened.changes()
+    return [_find_failure(context, _begin(reader, opening), chain) for chain in chains]
+
+
+def _begin(reader: StateReader, changes: Iterable[Change]) -> Draft:
+    draft = Draft(reader)
+    for change in changes:
+        draft.put(change.key, change.after)
+    return draft
+
+
+def _find_failure(
+    context: BlockContext, draft: Draft, chain: Sequence[SignedTransaction]
+) -> tuple[int, ProtocolError] | None:
+    for number, transaction in enumerate(chain):
+        try:
+            # A failure leaves the draft half changed, and ends it.
+            _step_3_apply_transactions(context, draft, [transaction])
+        except ProtocolError as error:
+            return number, error
+    return None
 
 
 def check_sum_rule(entries: Iterable[tuple[str, Entry]]) -> None:

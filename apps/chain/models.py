@@ -129,6 +129,11 @@ class Transaction(models.Model):
                 condition=Q(status="pending"),
                 name="chain_transaction_in_order",
             ),
+            models.Index(
+                fields=["sender"],
+                condition=Q(status="pending") & ~Q(kind="transfer"),
+                name="chain_transaction_to_try",
+            ),
             GinIndex(fields=["receivers"], condition=Q(status="pending"), name="chain_transaction_receivers"),
         ]
 

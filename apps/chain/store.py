@@ -21,6 +21,7 @@ class LedgerReader(StoredIndex):
 
     def __init__(self) -> None:
         self._known: dict[str, Value | None] = {}
+        self._scanned: dict[str, Sequence[tuple[str, Value]]] = {}
 
     def get(self, key: str) -> Value | None:
         """The entry's value, or None."""
@@ -30,8 +31,10 @@ class LedgerReader(StoredIndex):
 
     def scan(self, prefix: str) -> Iterable[tuple[str, Value]]:
         """All entries whose key begins with the prefix, in ascending order of key."""
-        rows = LedgerEntry.objects.filter(key__startswith=prefix).order_by("key")
-        return list(rows.values_list("key", "value"))
+        if prefix not in self._scanned:
+            rows = LedgerEntry.objects.filter(key__startswith=prefix).order_by("key")
+            self._scanned[prefix] = list(rows.values_list("key", "value"))
+        return self._scanned[prefix]
 
     def prefetch(self, keys: Iterable[str]) -> None:
         """Read many entries with one query, since a block touches many accounts."""

@@ -89,6 +89,7 @@ def build_template(
 def _choose_transactions(reader: LedgerReader, parent: Block, round: int) -> Sequence[SignedTransaction]:
     """The pending transactions that apply one after the other and fit in a block, by fee rate."""
     params = get_params()
+    candidates = mempool.Candidates(reader, max_bytes=params.max_block_bytes)
     return select_transactions(
         params,
         get_genesis(),
@@ -96,6 +97,7 @@ def _choose_transactions(reader: LedgerReader, parent: Block, round: int) -> Seq
         height=parent.height + 1,
         round=round,
         parent=to_header(parent),
-        candidates=mempool.choose_candidates(reader, max_bytes=params.max_block_bytes),
+        candidates=candidates,
         past=BranchPast(parent),
+        refused=candidates.refuse,
     )

@@ -5,7 +5,7 @@ when blocks come and go. A policy of this node over rows of the database; it sur
 from apps.chain.mempool.admission import submit_transaction
 from apps.chain.mempool.announcing import News, announce, announce_to_addresses
 from apps.chain.mempool.limits import Limits, get_limits
-from apps.chain.mempool.ordering import HEADER_ROOM, choose_candidates, list_in_order
+from apps.chain.mempool.ordering import HEADER_ROOM, Candidates, list_in_order
 from apps.chain.mempool.rows import (
     DROPPED,
     INCLUDED,
@@ -25,12 +25,12 @@ __all__ = [
     "INCLUDED",
     "MEMPOOL_FIELDS",
     "PENDING",
+    "Candidates",
     "Drop",
     "Limits",
     "News",
     "announce",
     "announce_to_addresses",
-    "choose_candidates",
     "compute_floor",
     "drop",
     "get_limits",

@@ -26,6 +26,7 @@ from apps.chain.mempool.rows import (
     to_row,
 )
 from apps.chain.mempool.state import compute_floor, count_in, count_out, get_state
+from apps.chain.mempool.trials import find_failures, needs_trial
 from apps.chain.models import MempoolState, Transaction
 from apps.chain.rates import compute_least_fee, compute_replacement_fee
 from apps.chain.selectors import get_entry, get_params
@@ -42,7 +43,7 @@ def submit_transaction(raw: bytes) -> Transaction:
     """Take a signed transaction from outside into the mempool; the same one again changes nothing.
 
     Raises what decoding, parse_transaction and check_transaction raise, Dust, FeeTooLow, SequenceUsed,
-    SequenceFar, Overdraft, SequencePending, MempoolFull.
+    SequenceFar, Overdraft, what applying it in the next block raises, SequencePending, MempoolFull.
     """
     params = get_params()
     contents = parse_transaction(decode(raw, max_bytes=params.max_block_bytes))
@@ -113,20 +114,23 @@ def _load_chain(row: Transaction, limits: Limits) -> Chain:
 
 
 def _put_in_place(chain: Chain, row: Transaction, limits: Limits) -> list[Drop]:
-    """Put the newcomer into its sender's chain; returns what gives way. Raises Overdraft, SequencePending."""
+    """Put the newcomer into its sender's chain; returns what gives way. Raises Overdraft, SequencePending,
+    and what applying it raises.
+    """
     rival = next((item for item in chain.rows if item.sequence == row.sequence), None)
     others = [item for item in chain.rows if item is not rival]
     chain.rows = sorted([*others, row], key=lambda item: item.sequence)
+    place = chain.rows.index(row)
     number = chain.find_overdraft()
     if number is not None:
-        is_newcomer = chain.rows[number].sequence <= row.sequence
+        is_newcomer = number <= place
         if is_newcomer or rival is None:  # what waits behind it already came first
-            place = chain.rows.index(row)
             left = chain.count_left(place) - (0 if is_newcomer else sum(chain.costs[place + 1 :]))
             raise Overdraft(row.sender, max(0, left), chain.costs[place])
         chain.cut(number, chain.explain_overdraft(number))
+    _try(chain, place)
     if rival is None:
-        return []
+        return chain.drops
     drops = [Drop(rival, Replaced(row.txid), row.txid), *chain.drops]
     needed = compute_replacement_fee(
         fee=sum(item.row.fee for item in drops),
@@ -138,6 +142,18 @@ def _put_in_place(chain: Chain, row: Transaction, limits: Limits) -> list[Drop]:
     if row.fee < needed:
         raise SequencePending(row.sequence, rival.fee, needed)
     return drops
+
+
+def _try(chain: Chain, place: int) -> None:
+    """Try the newcomer and what follows it now; what fails behind it falls. Raises what it raises."""
+    if not needs_trial(chain.ready[place:]):
+        return
+    failure = find_failures([chain])[0]
+    if failure is not None:
+        number, reason = failure
+        if number <= place:
+            raise reason
+        chain.cut(number, reason)
 
 
 def _fit(chain: Chain, row: Transaction, state: MempoolState, limits: Limits) -> list[Drop]:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.chain.errors import Replaced
-from apps.chain.mempool.rows import Drop, list_addresses
+from apps.chain.mempool.rows import Drop, list_addresses, read_contents
 from apps.chain.models import Transaction
-from apps.chain.selectors import count_mempool, get_params
+from apps.chain.selectors import count_mempool
 from apps.chain.serializers import transaction_summary
 from apps.common.live import publish, publish_followed
-from protocol.encoding import decode
-from protocol.transactions import parse_transaction
 
 MOST_ADDED = 64
 """So many transactions that come back at once are shown; more are only counted."""
@@ -42,8 +40,7 @@ def to_news(item: Drop) -> News:
 
 def _read_receivers(row: Transaction) -> Sequence[str]:
     """Those of a row that was written before its receivers were kept beside it."""
-    contents = parse_transaction(decode(bytes(row.raw), max_bytes=get_params().max_block_bytes))
-    return list_addresses(contents)[1:]
+    return list_addresses(read_contents(row))[1:]
 
 
 def announce(news: Iterable[News], *, count: int | None = None) -> None:

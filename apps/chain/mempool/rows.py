@@ -8,9 +8,21 @@ from django.utils import timezone
 from apps.chain.models import Transaction
 from apps.chain.rates import compute_rate
 from apps.chain.selectors import get_params
-from protocol.encoding import encode
+from protocol.encoding import decode, encode
 from protocol.errors import ProtocolError
-from protocol.transactions import Reward, SignedTransaction, Transfer, compute_debit
+from protocol.transactions import (
+    Keeper,
+    Leave,
+    Propose,
+    Reward,
+    SignedTransaction,
+    StorageProof,
+    Support,
+    Transfer,
+    Withdraw,
+    compute_debit,
+    parse_transaction,
+)
 from protocol.transactions import Transaction as Contents
 
 PENDING, INCLUDED, DROPPED = (
@@ -49,6 +61,31 @@ def list_receivers(item: SignedTransaction) -> list[str]:
     """The addresses that a transaction pays, each once."""
     outputs = item.body.outputs if isinstance(item.body, Transfer) else ()
     return list(dict.fromkeys(output.to for output in outputs))
+
+
+def list_keys(item: SignedTransaction) -> list[str]:
+    """The ledger's entries that a transaction asks for by name: they can be read ahead, many at once."""
+    keys = [f"account/{address}" for address in list_addresses(item)]
+    match item.body:
+        case Propose():
+            keys.append(f"proposal/{item.txid}")
+        case Support(proposal=proposal):
+            keys += [f"proposal/{proposal}", f"stake/{proposal}/{item.txid}"]
+        case Withdraw(proposal=proposal):
+            keys.append(f"proposal/{proposal}")
+        case Keeper() | Leave():
+            keys.append(f"keeper/{item.sender}")
+        case StorageProof(height=height, number=number):
+            keys += [f"keeper/{item.sender}", f"challenge/{height}/{number}"]
+    return keys
+
+
+def read_contents(row: Transaction) -> SignedTransaction:
+    """The signed transaction of a row, which must have its bytes."""
+    contents = parse_transaction(decode(bytes(row.raw), max_bytes=get_params().max_block_bytes))
+    if not isinstance(contents, SignedTransaction):
+        raise TypeError("only signed transactions wait")
+    return contents
 
 
 def to_row(contents: SignedTransaction | Reward, status: str) -> Transaction:

@@ -10,23 +10,22 @@ from apps.chain.mempool.announcing import announce, to_news
 from apps.chain.mempool.chains import Included, load_chains, save_rates
 from apps.chain.mempool.eviction import make_room
 from apps.chain.mempool.limits import Limits, get_limits
-from apps.chain.mempool.rows import PENDING, Drop, drop, list_receivers
+from apps.chain.mempool.rows import PENDING, Drop, drop, list_receivers, read_contents
 from apps.chain.mempool.state import get_state, recount
+from apps.chain.mempool.trials import find_failures, list_senders_to_try
 from apps.chain.models import Transaction
 from apps.chain.rates import compute_rate
-from apps.chain.selectors import get_params
 from apps.chain.store import lock_tip
-from protocol.encoding import decode
-from protocol.transactions import SignedTransaction, parse_transaction
 
 BATCH = 1000
 
 
 def settle(senders: Collection[str], included: Included | None = None) -> None:
-    """Drop what can no longer be included of these senders, and what has waited too long; rate the rest.
+    """Drop what can no longer be included, and what has waited too long; rate the rest.
 
-    For who holds the ledger's row, after a block, or all blocks of a reorganisation. ``included`` are the
-    transactions of connected blocks.
+    Only of these senders, and of those who have more than transfers waiting: what others did in a block can
+    make that impossible. For who holds the ledger's row, after a block, or all blocks of a reorganisation.
+    ``included`` are the transactions of connected blocks.
     """
     limits = get_limits()
     drops = drop(_recheck(senders, included or {}))
@@ -46,9 +45,12 @@ def recheck_all() -> None:
 
 
 def _recheck(senders: Collection[str], included: Included) -> list[Drop]:
-    chains = load_chains(senders)
+    chains = load_chains(list_senders_to_try().union(senders))
     for chain in chains:
         chain.recheck(included)
+    for chain, failure in zip(chains, find_failures(chains), strict=True):
+        if failure is not None:
+            chain.cut(*failure)
     save_rates([row for chain in chains for row in chain.rate()])
     return [item for chain in chains for item in chain.drops]
 
@@ -70,9 +72,7 @@ def _fill_in(rows: Iterable[Transaction]) -> None:
     """What is kept beside a transaction for the mempool, for rows that do not have it yet."""
     filled = []
     for row in rows:
-        contents = parse_transaction(decode(bytes(row.raw), max_bytes=get_params().max_block_bytes))
-        if isinstance(contents, SignedTransaction):
-            row.size, row.rate = len(row.raw), compute_rate(row.fee, len(row.raw))
-            row.receivers = list_receivers(contents)
-            filled.append(row)
+        row.size, row.rate = len(row.raw), compute_rate(row.fee, len(row.raw))
+        row.receivers = list_receivers(read_contents(row))
+        filled.append(row)
     Transaction.objects.bulk_update(filled, ["size", "rate", "receivers"], batch_size=BATCH)

@@ -10,6 +10,7 @@ from apps.chain.services import connect_block, disconnect_block
 from apps.chain.templates import build_template
 from apps.common import object_store
 from protocol.encoding import encode
+from protocol.errors import NothingToWithdraw
 from protocol.grammar import shipped_grammar
 from protocol.ledger import check_sum_rule
 from protocol.params import CAI
@@ -87,9 +88,11 @@ def test_a_branch_beside_the_chain_draws_from_its_own_blocks(miner: Miner) -> No
     check_sum_rule(read_ledger().items())
 
 
-def test_the_template_takes_stakes_and_leaves_what_does_not_apply(miner: Miner) -> None:
+def test_the_template_takes_stakes_and_what_does_not_apply_never_waits(miner: Miner) -> None:
     proposal = propose_and_support(miner)
     good = [sign(BOB, Support(proposal, 5), 1), sign(BOB, Support(proposal, 6), 2)]
-    for item in [*good, sign(ALICE, Withdraw(proposal), 1)]:
+    for item in good:
         submit_transaction(encode(item.to_json()))
+    with pytest.raises(NothingToWithdraw):
+        submit_transaction(encode(sign(ALICE, Withdraw(proposal), 1).to_json()))
     assert build_template(ALICE.public_key, round=0).signed == tuple(good)

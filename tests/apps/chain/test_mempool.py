@@ -7,7 +7,7 @@ import pytest
 from django.db import connections
 from django.db import transaction as database
 
-from apps.chain.mempool import HEADER_ROOM, choose_candidates, get_limits, submit_transaction
+from apps.chain.mempool import HEADER_ROOM, Candidates, get_limits, submit_transaction
 from apps.chain.models import Block, BlockTransaction, Transaction
 from apps.chain.selectors import get_accounts, get_position, list_locked, list_mempool
 from apps.chain.services import disconnect_block, move_tip
@@ -121,7 +121,7 @@ class TestTemplates:
             send(item)
         size = len(encode(small[0].to_json())) + 1
         with database.atomic():
-            taken = list(choose_candidates(LedgerReader(), max_bytes=HEADER_ROOM + 3 * size))
+            taken = list(Candidates(LedgerReader(), max_bytes=HEADER_ROOM + 3 * size))
         assert [item.txid for item in taken] == [item.txid for item in small[:3]]
 
     def test_it_takes_as_many_as_a_block_may_hold(self) -> None:
