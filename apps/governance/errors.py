@@ -27,7 +27,7 @@ class UploadTooLarge(ProtocolError):
     """An upload, or what it unpacks to, above a limit."""
 
     code = 1301
-    name = "upload_too_large"
+    name = "file_too_large"
     status = 413
     what: str
     found: int
