@@ -199,6 +199,11 @@ COINAI_RELAY_FEE = environment.read_number("COINAI_RELAY_FEE", _FEE, least=0, mo
 COINAI_RELAY_INCREMENT = environment.read_number("COINAI_RELAY_INCREMENT", _INCREMENT, least=0, most=10**12)
 COINAI_DUST = environment.read_number("COINAI_DUST", _DUST, least=0, most=10**12)  # base units
 
+# --- Dry runs of data sets that are to be proposed (apps/governance/services/trials.py) --------------
+
+COINAI_DRY_RUN_NETWORKS = environment.read_number("COINAI_DRY_RUN_NETWORKS", 4, least=1, most=16)
+COINAI_DRY_RUN_SECONDS = environment.read_number("COINAI_DRY_RUN_SECONDS", 8, least=1, most=600)
+
 # --- Logging --------------------------------------------------------------------------------------
 
 LOGGING_CONFIG = "logging.config.dictConfig"

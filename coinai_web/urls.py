@@ -11,6 +11,7 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("", include("apps.wallet.urls")),
     path("", include("apps.pool.urls")),
+    path("", include("apps.governance.urls")),
     path("", include("apps.explorer.urls")),
 ]
 

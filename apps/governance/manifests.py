@@ -11,8 +11,10 @@ from protocol.crypto import sha3_512
 from protocol.encoding import JsonValue, encode
 from protocol.errors import ProtocolError
 from protocol.grammar import derive
+from protocol.merkle import object_id
 from protocol.params import ChainParams
 from protocol.problem import Problem, parse_problem
+from protocol.transactions.governance import compute_deposit
 
 SAMPLES: Final = 256
 """Networks that are looked at to see which sizes the active grammar gives."""
@@ -63,6 +65,25 @@ def build_manifest(upload: Upload, terms: Terms, params: ChainParams) -> tuple[P
     }
     content = encode(fields)
     return parse_problem(content, params), content
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A manifest as it is signed."""
+
+    content: str
+    """Canonical JSON."""
+    id: str
+    """Its object id, the problem's name."""
+    deposit: int
+    """Base units that proposing it locks."""
+
+
+def write_manifest(upload: Upload, terms: Terms, params: ChainParams) -> Written:
+    """The manifest of a ready upload as a proposal holds it. Raises: what build_manifest raises."""
+    _, content = build_manifest(upload, terms, params)
+    deposit = compute_deposit(params, upload.data_bytes)
+    return Written(content=content.decode(), id=object_id(content), deposit=deposit)
 
 
 def suggest_terms(upload: Upload, params: ChainParams) -> dict[str, Any]:

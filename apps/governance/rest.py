@@ -4,19 +4,22 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Status
 
 from apps.chain import api as chain
+from apps.common.http import bytes_response
 from apps.common.pagination import DEFAULT_LIMIT, MAX_LIMIT, build_page
 from apps.common.rate_limits import name_client
-from apps.governance import selectors, serializers, services, standings
+from apps.governance import previews, selectors, serializers, services, standings
 from apps.governance.errors import PieceCutShort, UploadTooLarge
-from apps.governance.manifests import suggest_terms
+from apps.governance.manifests import Written, suggest_terms, write_manifest
 from apps.governance.schemas import (
     ConversionIn,
     DrawDetail,
     DrawPage,
+    ExamplesOut,
+    ManifestOut,
     ProposalDetail,
     ProposalPage,
     TermsIn,
@@ -37,6 +40,13 @@ TransactionId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 ProposalKey = Annotated[
     str | None, Query(pattern=r"^[0-9]{1,15}\.[0-9a-f]{64}$", description="last height and txid, with a dot")
 ]
+PIECE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+SHEET: dict[str, Any] = {"responses": {200: {"description": "The picture", "content": {"image/png": {}}}}}
 _READ_BYTES = 64 * 1024
 
 
@@ -48,7 +58,12 @@ def upload_begin(request: HttpRequest, body: UploadIn) -> Status:
     return Status(201, show_upload(begun.upload, PIECE_BYTES) | {"token": begun.token})
 
 
-@router.put("/uploads/{upload}/pieces", response=UploadOut, summary="Send the next piece of an upload")
+@router.put(
+    "/uploads/{upload}/pieces",
+    response=UploadOut,
+    summary="Send the next piece of an upload",
+    openapi_extra=PIECE,
+)
 def upload_piece(
     request: HttpRequest, upload: UUID, offset: int = Query(..., ge=0, le=2**53 - 1)
 ) -> dict[str, Any]:
@@ -84,6 +99,27 @@ def upload_terms(request: HttpRequest, upload: UUID) -> dict[str, Any]:  # noqa:
     """Bounds in which the active grammar gives most networks, and a floor that guessing does not reach."""
     row = selectors.get_ready_upload(upload)
     return suggest_terms(row, chain.get_params())
+
+
+@router.get("/uploads/{upload}/examples", response=ExamplesOut, summary="Examples of an upload")
+def upload_examples(request: HttpRequest, upload: UUID) -> dict[str, Any]:  # noqa: ARG001
+    """A few of each of the first classes, as the bytes that a network sees."""
+    return {"items": previews.list_values(selectors.get_ready_upload(upload))}
+
+
+@router.get(
+    "/uploads/{upload}/examples.png", summary="Examples of an upload as a picture", openapi_extra=SHEET
+)
+def upload_sheet(request: HttpRequest, upload: UUID) -> HttpResponse:
+    """A row for each of the first classes; 404 when the examples are not pictures."""
+    picture = previews.render_sheet(selectors.get_ready_upload(upload))
+    return bytes_response(request, picture, content_type="image/png")
+
+
+@router.post("/uploads/{upload}/manifest", response=ManifestOut, summary="The manifest of an upload")
+def upload_manifest(request: HttpRequest, upload: UUID, body: TermsIn) -> Written:  # noqa: ARG001
+    """As a proposal holds it, checked against the chain's limits. Nothing is kept."""
+    return write_manifest(selectors.get_ready_upload(upload), body.to_terms(), chain.get_params())
 
 
 @router.post("/uploads/{upload}/trials", response={202: UploadOut}, summary="Ask for a dry run")

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 from uuid import UUID
 
+from django.conf import settings
 from ninja import Field, Schema
 
 from apps.governance.conversion.examples import Options
@@ -48,6 +49,28 @@ class TermsIn(Schema):
     def to_terms(self) -> Terms:
         """The terms of a manifest."""
         return Terms(**self.dict())
+
+
+class ManifestOut(Schema):
+    """A problem's manifest as a proposal holds it."""
+
+    content: str = Field(description="canonical JSON; the `content` of the proposal that is signed")
+    id: str = Field(description="its object id, the problem's name")
+    deposit: int = Field(description="base units that proposing it locks")
+
+
+class ExampleOut(Schema):
+    """An example to learn from, as the bytes that a network sees."""
+
+    label: int = Field(description="number of its class")
+    number: int = Field(description="in the part to learn from")
+    values: list[int]
+
+
+class ExamplesOut(Schema):
+    """A few examples of each class."""
+
+    items: list[ExampleOut]
 
 
 class TrialIn(Schema):
@@ -103,6 +126,7 @@ class UploadOut(Schema):
     conversion: str
     report: dict[str, Any]
     trials: list[TrialOut]
+    trials_wanted: int = Field(description="networks that a dry run trains, if the grammar gives so many")
 
 
 class UploadBegun(UploadOut):
@@ -231,7 +255,8 @@ def show_upload(row: Upload, piece_bytes: int) -> dict[str, Any]:
     )
     shown = {name: getattr(row, name) for name in fields}
     trials = [show_trial(trial) for trial in row.trials.order_by("number")]
-    return shown | {"piece_bytes": piece_bytes, "refused": refused, "trials": trials}
+    wanted = settings.COINAI_DRY_RUN_NETWORKS
+    return shown | {"piece_bytes": piece_bytes, "refused": refused, "trials": trials, "trials_wanted": wanted}
 
 
 def show_trial(trial: Trial) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from apps.governance.conversion.examples import Examples, Mask
 from apps.governance.conversion.parts import get_keys
 
 PPM: Final = 1_000_000
-SHOWN_PER_CLASS: Final = 6
 TOO_EASY_PPM: Final = 10_000
 OVERLAP_WARNING_PPM: Final = 10_000
 IMBALANCE_WARNING: Final = 20
@@ -36,7 +35,6 @@ def build_report(examples: Examples, is_validation: Mask) -> dict[str, Any]:
         "columns": [_describe_column(column) for column in examples.columns],
         "constant_inputs": _count_constant(examples, is_validation),
         "notes": list(examples.notes),
-        "examples": _choose_examples(examples, is_validation),
     }
     report["warnings"] = _warn(report)
     return report
@@ -74,6 +72,8 @@ def _describe_column(column: Any) -> dict[str, Any]:
         "inputs": column.inputs,
         "missing": column.missing,
         "note": column.note,
+        "low": column.low,
+        "high": column.high,
         "values": list(column.values),
     }
 
@@ -81,16 +81,6 @@ def _describe_column(column: Any) -> dict[str, Any]:
 def _count_constant(examples: Examples, is_validation: Mask) -> int:
     flat = examples.inputs[~is_validation].reshape(int((~is_validation).sum()), -1)
     return int((flat.min(axis=0) == flat.max(axis=0)).sum())
-
-
-def _choose_examples(examples: Examples, is_validation: Mask) -> list[list[int]]:
-    """Of each class, the numbers of a few examples to learn from, spread over all."""
-    chosen = []
-    for label in range(len(examples.class_names)):
-        members = np.flatnonzero((examples.labels == label) & ~is_validation)
-        places = np.linspace(0, len(members) - 1, min(SHOWN_PER_CLASS, len(members))).astype(int)
-        chosen.append([int(number) for number in members[np.unique(places)]])
-    return chosen
 
 
 def _warn(report: dict[str, Any]) -> list[str]:

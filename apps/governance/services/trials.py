@@ -20,8 +20,6 @@ from apps.governance.services.uploads import hash_token, lock_upload
 
 DRY_RUN_TASK: Final = "workers.dry_run"
 QUEUE: Final = "trials"
-NETWORKS: Final = 4
-SECONDS: Final = 8.0
 MAX_POINTS: Final = 500
 STATES: Final = ("training", "scoring", "finished", "abandoned", "cancelled", "failed")
 EXPIRES_SECONDS: Final = 600
@@ -65,8 +63,8 @@ def begin_trials(*, upload: UUID, token: str, terms: Terms) -> Upload:
         "grammar": str((chain.get_entry("active/grammar") or {})["content"]),
         "network": params.network,
         "parameters": params.to_json(),
-        "networks": NETWORKS,
-        "seconds": SECONDS,
+        "networks": settings.COINAI_DRY_RUN_NETWORKS,
+        "seconds": float(settings.COINAI_DRY_RUN_SECONDS),
     }
     try:
         current_app.send_task(
@@ -106,8 +104,9 @@ def record_trial(*, upload: UUID, token: str, report: TrialReport) -> Trial:
 
 
 def _check(report: TrialReport) -> None:
-    if not 0 <= report.number < NETWORKS:
-        raise BadReport(f"there are networks 0 to {NETWORKS - 1}, not {report.number}")
+    networks = settings.COINAI_DRY_RUN_NETWORKS
+    if not 0 <= report.number < networks:
+        raise BadReport(f"there are networks 0 to {networks - 1}, not {report.number}")
     if report.state not in STATES:
         raise BadReport(f"the state must be one of {', '.join(STATES)}")
     for point in report.curve:

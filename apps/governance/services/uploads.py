@@ -4,7 +4,7 @@ import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -57,10 +57,12 @@ def begin_upload(*, filename: str, size: int, client: str) -> Begun:
     if size > limit:
         raise UploadTooLarge("Bytes of the file", size, limit)
     with database.atomic():
-        mine = Upload.objects.filter(client=client).exclude(state=UploadState.REFUSED).count()
+        # One that only waits for its proposal's end has lost its file already, and is nobody's burden.
+        waiting = Upload.objects.exclude(state=UploadState.REFUSED).filter(changed_at__gt=_oldest())
+        mine = waiting.filter(client=client).count()
         if mine >= UPLOADS_OF_ONE:
             raise TooManyUploads(f"You have {mine} uploads here, the most that one sender may have")
-        held = Upload.objects.exclude(state=UploadState.REFUSED).aggregate(total=Sum("bytes"))["total"] or 0
+        held = waiting.aggregate(total=Sum("bytes"))["total"] or 0
         if held + size > _QUOTA_FACTOR * limit:
             raise TooManyUploads("There is no room for more uploads at the moment")
         token = secrets.token_urlsafe(24)
@@ -106,6 +108,8 @@ def ask_conversion(*, upload: UUID, token: str, options: Options) -> Upload:
     """
     with database.atomic():
         row = lock_upload(upload, token)
+        if row.state == UploadState.READY and not get_path(row.id).exists():
+            raise UploadUnknown  # proposed long ago: only the data set is left
         if not row.is_complete or row.state not in (UploadState.RECEIVING, UploadState.READY):
             raise WrongUploadState(
                 row.state if row.is_complete else "not complete", "complete and not in conversion"
@@ -141,11 +145,8 @@ def delete_upload(*, upload: UUID, token: str) -> None:
 
 
 def drop_old_uploads() -> int:
-    """Drop uploads that nobody touched for a day; returns how many."""
-    old = Upload.objects.filter(changed_at__lt=timezone.now() - KEPT)
-    for row in (dropped := list(old)):
-        _drop(row)
-    return len(dropped)
+    """Drop uploads that nobody touched for a day, but what is proposed; returns how many."""
+    return sum(_drop(row) for row in Upload.objects.filter(changed_at__lt=_oldest()))
 
 
 def max_upload_bytes() -> int:
@@ -169,6 +170,10 @@ def lock_upload(upload: UUID, token: str) -> Upload:
     if row is None or not secrets.compare_digest(row.token_hash, hash_token(token)):
         raise UploadUnknown
     return row
+
+
+def _oldest() -> datetime:
+    return timezone.now() - KEPT
 
 
 def _send(upload: UUID) -> None:
@@ -204,11 +209,17 @@ def _keep(row: Upload, converted: Converted) -> None:
     _drop_data([before] if kept else [data])
 
 
-def _drop(row: Upload) -> None:
+def _drop(row: Upload) -> bool:
+    """Drop file, row and data set. While a proposal names the data, only the file: without the row, nobody
+    would look at the data again.
+    """
     path, data = get_path(row.id), row.data  # a deleted row forgets its id
-    row.delete()
     path.unlink(missing_ok=True)
+    if selectors.is_data_proposed(data):
+        return False
+    row.delete()
     _drop_data([data])
+    return True
 
 
 def _drop_data(ids: Iterable[str]) -> None:
