@@ -9,8 +9,16 @@ from django.conf import settings
 class PoolSettings:
     """How leases are cut, watched and given again. Seconds unless the name says otherwise."""
 
-    nonces_per_lease: int = 1024
-    """Nonces of one lease: more than a worker trains in its budget, so that it never runs dry early."""
+    nonces_per_lease: int = 4096
+    """Nonces of one lease: many more than a worker trains in its budget, so that it can choose …"""
+    most_nonces_per_lease: int = 2**17
+    """… and up to so many for a fast worker, which looks through all of them."""
+    most_slots: int = 64
+    """Leases that one connection may hold: a worker has one place for each core."""
+    least_lease_seconds: float = 0.5
+    """A place gets no two leases within this time: nobody drains the nonces by giving them up."""
+    terms_seconds: float = 60.0
+    """How long a joined worker keeps the threshold that was chosen for it."""
     budget_seconds: int = 30
     """How long a worker stays on one lease: short enough that a lost one costs little."""
     lease_seconds: float = 10.0

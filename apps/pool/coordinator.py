@@ -17,7 +17,7 @@ from apps.pool import live, selectors, services
 from apps.pool.conf import PoolSettings, get_pool_settings
 from apps.pool.dispatch import BrokerGoneError, LeaseQueue
 from apps.pool.models import Lease, LeaseState, Template
-from apps.pool.push import push_cancel, push_target
+from apps.pool.push import push_cancel, push_open, push_target
 
 MOST_SLEEP = 1.0
 TIDY_SECONDS = 60.0
@@ -100,6 +100,7 @@ class Coordinator:
         template = services.open_template(key=self.key)
         if self.template is None or template.epoch != self.template.epoch:
             logger.info("template", epoch=template.epoch, height=template.height, parent=template.parent[:12])
+            push_open()  # joined workers get their next leases before they have noticed the end of the last
         self.template = template
 
     def watch_leases(self) -> None:

@@ -77,7 +77,42 @@ class Finished:
     effort: Effort
 
 
-Message = Hello | Heartbeat | Finished
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A worker with a key of its own asks for the question to sign."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """The signed answer, and what the worker is."""
+
+    signature: str
+    device: str
+    threads: int
+    version: str
+    slots: int
+    steps_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A worker that has proven its key wants a lease for one of its places."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Such a worker goes on with a lease after a lost connection."""
+
+    slot: int
+    lease: str
+    token: str
+
+
+Message = Hello | Heartbeat | Finished | Join | Prove | Want | Resume
 
 
 def parse_message(text: str) -> Message:
@@ -93,7 +128,27 @@ def parse_message(text: str) -> Message:
         return Heartbeat(_text(content, "lease"), _text(content, "token"), _effort(content), runs)
     if kind == "finished":
         return Finished(_text(content, "lease"), _text(content, "token"), _effort(content))
-    raise BadPoolMessage("its type is none of hello, heartbeat and finished")
+    return _parse_own_key(kind, content)
+
+
+def _parse_own_key(kind: Any, content: dict[str, Any]) -> Message:
+    """The messages of workers that have a key of their own."""
+    if kind == "join":
+        return Join(_text(content, "worker"))
+    if kind == "prove":
+        return Prove(
+            signature=_text(content, "signature", most=128),
+            device=_text(content, "device"),
+            threads=_integer(content, "threads", most=2**20),
+            version=_text(content, "version", most=50),
+            slots=_integer(content, "slots", most=2**15),
+            steps_per_second=_number(content.get("steps_per_second"), "steps_per_second", least=0.0),
+        )
+    if kind == "want":
+        return Want(_integer(content, "slot", most=2**15))
+    if kind == "resume":
+        return Resume(_integer(content, "slot", most=2**15), _text(content, "lease"), _text(content, "token"))
+    raise BadPoolMessage("its type is none of hello, heartbeat, finished, join, prove, want and resume")
 
 
 def _decode(text: str) -> Any:

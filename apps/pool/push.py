@@ -25,6 +25,16 @@ def push_target(*, parent: str, target_error: int) -> None:
     _push({"type": "pool.target", "parent": parent, "target_error": target_error})
 
 
+def push_open() -> None:
+    """Tell the joined workers that wait for a lease that there are nonces again."""
+    _push({"type": "pool.open"})
+
+
+def push_revoked(*, worker: str) -> None:
+    """Tell the connection of a joined worker that its wallet has taken its key back."""
+    _push({"type": "pool.revoked", "worker": worker})
+
+
 def _push(message: dict[str, Any]) -> None:
     layer = get_channel_layer()
     if layer is None:

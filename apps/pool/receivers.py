@@ -7,7 +7,8 @@ from django.dispatch import receiver
 
 from apps.chain.api import block_connected, block_disconnected, get_params
 from apps.pool.models import Publication, RewardState
-from apps.pool.services import books
+from apps.pool.services import books, revoke_worker
+from apps.wallet.api import worker_key_revoked
 from protocol.blocks import Block as BlockContents
 from protocol.commitment import Change
 from protocol.encoding import JsonValue
@@ -38,6 +39,12 @@ def note_disconnected(*, block: Any, changes: Sequence[Change], **kwargs: Any) -
         books.note_reward(height=height, address=address, state=RewardState.LOCKED)
     if Publication.objects.filter(block=block.hash).update(connected=False):
         books.note_disconnected(block=block.hash)
+
+
+@receiver(worker_key_revoked)
+def note_revoked(*, worker_key: Any, **kwargs: Any) -> None:  # noqa: ARG001
+    """A wallet has taken a worker key back: its leases end in the same transaction."""
+    revoke_worker(token_key=worker_key.worker)
 
 
 def list_gone_rewards(changes: Iterable[Change]) -> Iterator[tuple[int, str, int]]:

@@ -12,8 +12,10 @@ from apps.common.pagination import DEFAULT_LIMIT, MAX_LIMIT, build_page
 from apps.pool import accounts, schemas, services
 from apps.pool.api import pool_summary
 from apps.pool.errors import UploadCutShort, UploadTooLarge
+from apps.pool.rest_workers import router as workers_router
 
 router = Router(tags=["pool"])
+router.add_router("", workers_router)
 PIECE_BYTES = 64 * 1024
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Before = Annotated[int | None, Query(ge=0, lt=2**63)]

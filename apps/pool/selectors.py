@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
 from apps.chain import api as chain
@@ -21,6 +21,7 @@ from apps.pool.errors import (
 )
 from apps.pool.models import (
     ACTIVE_RUN_STATES,
+    EnrolledWorker,
     Lease,
     LeaseState,
     Publication,
@@ -78,8 +79,13 @@ def online_leases() -> QuerySet[Lease]:
 
 
 def count_online() -> int:
-    """How many workers were heard of lately."""
-    return online_leases().values("worker").distinct().count()
+    """How many workers were heard of lately; two members may call theirs alike."""
+    return online_leases().values("member", "worker").distinct().count()
+
+
+def count_operator_workers() -> int:
+    """How many of the operator's own workers, over Celery, were heard of lately."""
+    return online_leases().filter(enrolled=None).values("worker").distinct().count()
 
 
 def best_submission(template: Template) -> Submission | None:
@@ -143,22 +149,27 @@ def get_winning_run(block_hash: str) -> Run | None:
 def pool_numbers() -> dict[str, int | float]:
     """Counts for the pool's status."""
     minute = timezone.now() - timedelta(minutes=1)
-    totals = Lease.objects.aggregate(
-        tried=Sum("tried"), skipped=Sum("skipped"), cpu_seconds=Sum("cpu_seconds")
+    leases = Lease.objects.aggregate(
+        tried=Sum("tried"),
+        skipped=Sum("skipped"),
+        cpu_seconds=Sum("cpu_seconds"),
+        waiting=Count("id", filter=Q(state__in=[LeaseState.OPEN, LeaseState.DISPATCHED])),
+        running=Count("id", filter=Q(state=LeaseState.RUNNING)),
     )
-    waiting = Count("id", filter=Q(state__in=[LeaseState.OPEN, LeaseState.DISPATCHED]))
-    running = Count("id", filter=Q(state=LeaseState.RUNNING))
-    leases = Lease.objects.aggregate(waiting=waiting, running=running)
+    models = Submission.objects.aggregate(
+        verified=Count("id", filter=Q(state=SubmissionState.VERIFIED)),
+        refused=Count("id", filter=Q(state=SubmissionState.REFUSED)),
+    )
     return {
-        "workers_online": count_online(),
-        "runs_per_minute": Run.objects.filter(started_at__gte=minute).count(),
+        # What began in the last minute was also heard of in it: the index is on that.
+        "runs_per_minute": Run.objects.filter(updated_at__gte=minute, started_at__gte=minute).count(),
         "leases_running": leases["running"],
         "leases_waiting": leases["waiting"],
-        "nonces_tried": totals["tried"] or 0,
-        "nonces_skipped": totals["skipped"] or 0,
-        "cpu_seconds": round(totals["cpu_seconds"] or 0.0, 1),
-        "models_verified": Submission.objects.filter(state=SubmissionState.VERIFIED).count(),
-        "models_refused": Submission.objects.filter(state=SubmissionState.REFUSED).count(),
+        "nonces_tried": leases["tried"] or 0,
+        "nonces_skipped": leases["skipped"] or 0,
+        "cpu_seconds": round(leases["cpu_seconds"] or 0.0, 1),
+        "models_verified": models["verified"],
+        "models_refused": models["refused"],
         "blocks_found": Publication.objects.filter(connected=True).count(),
     }
 
@@ -188,9 +199,9 @@ def get_effort(seconds: int) -> dict[str, int | float]:
 
 def list_workers() -> list[dict[str, Any]]:
     """Workers heard of lately, by name, with what they have done in that time's leases."""
-    latest: dict[str, Lease] = {}
+    latest: dict[tuple[str, int], Lease] = {}
     for lease in online_leases().order_by("heartbeat_at"):
-        latest[lease.worker] = lease
+        latest[lease.worker, lease.member_id or 0] = lease
     return [
         {
             "name": lease.worker,
@@ -203,3 +214,38 @@ def list_workers() -> list[dict[str, Any]]:
         }
         for _, lease in sorted(latest.items())
     ]
+
+
+def find_worker(key: str) -> EnrolledWorker | None:
+    """The joined worker of this key, or of this key of a join token."""
+    return EnrolledWorker.objects.select_related("member").filter(Q(key=key) | Q(token_key=key)).first()
+
+
+def list_enrolled(address: str) -> list[EnrolledWorker]:
+    """The joined workers of a member, those that were seen last first."""
+    rows = EnrolledWorker.objects.select_related("member").filter(member__address=address)
+    return list(rows.order_by(F("seen_at").desc(nulls_last=True), "name")[:200])
+
+
+def worker_to_json(row: EnrolledWorker) -> dict[str, Any]:
+    """A joined worker as the API and the join page show it."""
+    leases = Lease.objects.filter(enrolled=row).aggregate(
+        count=Count("id"), first=Min("started_at"), last=Max("heartbeat_at")
+    )
+    seen = max((at for at in (row.seen_at, leases["last"]) if at is not None), default=None)
+    since = timezone.now() - timedelta(seconds=get_pool_settings().online_seconds)
+    state = "online" if seen is not None and seen >= since else "offline"
+    return {
+        "worker": row.key,
+        "token_key": row.token_key,
+        "name": row.name,
+        "device": row.device,
+        "address": row.member.address,
+        "state": "revoked" if row.revoked_at is not None else state,
+        "steps_per_second": row.steps_per_second,
+        "enrolled": row.enrolled_at.timestamp(),
+        "seen": None if seen is None else seen.timestamp(),
+        "leases": leases["count"],
+        "first_lease": None if leases["first"] is None else leases["first"].timestamp(),
+        "trainings": Run.objects.filter(lease__enrolled=row).count(),
+    }

@@ -28,8 +28,8 @@ UPDATE pool_run AS run SET
     curve = CASE WHEN jsonb_array_length(run.curve) < %s THEN run.curve || news.points ELSE run.curve END,
     updated_at = %s
 FROM jsonb_to_recordset(%s::jsonb)
-    AS news(id text, state text, steps bigint, total_steps bigint, error bigint, points jsonb)
-WHERE run.id = news.id AND run.lease_id = %s
+    AS news(id text, lease uuid, state text, steps bigint, total_steps bigint, error bigint, points jsonb)
+WHERE run.id = news.id AND run.lease_id = news.lease
 """
 
 
@@ -62,21 +62,22 @@ def _derive(previous: str, transactions: str, nonce: int, problem: str, grammar:
     return scan_architecture(chain.get_params(), chain.get_grammar(grammar), chain.get_problem(problem), seed)
 
 
-def apply_reports(lease: UUID, reports: Sequence[RunReport], now: datetime) -> None:
-    """Update the runs of a lease with the news of one heartbeat, all in one statement."""
+def apply_reports(reports: Sequence[tuple[UUID, RunReport]], now: datetime) -> None:
+    """Update the runs of leases with the news of heartbeats, all in one statement."""
     news = [
         {
             "id": run_id(lease, report.nonce),
+            "lease": str(lease),
             "state": report.state,
             "steps": report.steps,
             "total_steps": report.total_steps,
             "error": report.error,
             "points": report.points,
         }
-        for report in reports
+        for lease, report in reports
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_UPDATE_RUNS, [MAX_CURVE_POINTS, now, json.dumps(news), lease])
+        cursor.execute(_UPDATE_RUNS, [MAX_CURVE_POINTS, now, json.dumps(news)])
 
 
 def build_run(template: Template, lease: UUID, nonce: int, *, state: str, started_at: datetime) -> Run:

@@ -30,12 +30,14 @@ from apps.pool.models.leases import (
     TemplateStatus,
 )
 from apps.pool.models.members import Member, MemberMode, Refusal
+from apps.pool.models.workers import EnrolledWorker
 
 __all__ = [
     "ACTIVE_LEASE_STATES",
     "ACTIVE_RUN_STATES",
     "Balance",
     "Booked",
+    "EnrolledWorker",
     "Entry",
     "EntryKind",
     "Int8Range",

@@ -121,6 +121,10 @@ class Lease(models.Model):
     is_solo = models.BooleanField(default=False)  # the member's mode when the lease was taken
     share_threshold = models.BigIntegerField(null=True)  # millibits, fixed when the lease is taken
     share_points = models.BigIntegerField(default=0)  # what a share of it counts
+    enrolled = models.ForeignKey(  # null: a worker of the operator, over Celery
+        "pool.EnrolledWorker", on_delete=models.PROTECT, null=True, related_name="leases"
+    )
+    slot = models.PositiveSmallIntegerField(default=0)  # which of the worker's places
     worker = models.CharField(max_length=100, default="")
     device = models.CharField(max_length=100, default="")
     threads = models.PositiveIntegerField(default=0)

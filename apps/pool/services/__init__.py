@@ -1,17 +1,17 @@
 """Writes of the pool: one public function a use case, its transaction inside, each safe to run twice."""
 
 from apps.pool.services.books import settle_receipts
+from apps.pool.services.claims import Wish, claim_leases, resume_lease
+from apps.pool.services.heartbeats import Beat, Renewal, record_heartbeat, record_heartbeats
 from apps.pool.services.housekeeping import prune
 from apps.pool.services.leases import (
     Offer,
-    Renewal,
     accept_hello,
     create_lease,
     expire_leases,
     finish_lease,
     mark_dispatched,
     plan_leases,
-    record_heartbeat,
     requeue_leases,
     take_back_dispatch,
 )
@@ -20,13 +20,20 @@ from apps.pool.services.payouts import follow_payouts, prepare_payouts, renew_pa
 from apps.pool.services.publishing import publish, settle_publications
 from apps.pool.services.submissions import receive_model, verify_next, verify_submission
 from apps.pool.services.templates import open_template, set_target, void_epochs
+from apps.pool.services.workers import Welcome, check_permit, enrol_worker, revoke_worker, welcome_worker
 
 __all__ = [
+    "Beat",
     "Offer",
     "Renewal",
+    "Welcome",
+    "Wish",
     "accept_hello",
     "change_member",
+    "check_permit",
+    "claim_leases",
     "create_lease",
+    "enrol_worker",
     "ensure_member",
     "expire_leases",
     "finish_lease",
@@ -39,8 +46,11 @@ __all__ = [
     "publish",
     "receive_model",
     "record_heartbeat",
+    "record_heartbeats",
     "renew_payouts",
     "requeue_leases",
+    "resume_lease",
+    "revoke_worker",
     "set_target",
     "settle_publications",
     "settle_receipts",
@@ -48,4 +58,5 @@ __all__ = [
     "verify_next",
     "verify_submission",
     "void_epochs",
+    "welcome_worker",
 ]

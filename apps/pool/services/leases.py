@@ -3,11 +3,11 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -15,10 +15,10 @@ from apps.chain import api as chain
 from apps.common.notify import notify
 from apps.pool import live
 from apps.pool.conf import get_pool_settings
-from apps.pool.errors import NonceOutsideLease
-from apps.pool.messages import Effort, RunReport, Worker
+from apps.pool.messages import Effort, Worker
 from apps.pool.models import (
     ACTIVE_RUN_STATES,
+    EnrolledWorker,
     Lease,
     LeaseState,
     Member,
@@ -27,14 +27,16 @@ from apps.pool.models import (
     Template,
     TemplateStatus,
 )
-from apps.pool.selectors import count_online, explain_refusal, get_lease, hash_token
+from apps.pool.selectors import count_operator_workers, explain_refusal, get_lease, hash_token
+from apps.pool.services.heartbeats import check_holder, get_expiry
 from apps.pool.services.members import check_not_banned, ensure_member, get_operator_address
 from apps.pool.services.shares import fix_share_terms
-from apps.pool.store import apply_reports, build_run, run_id
 from protocol.encoding import JsonValue
 from protocol.shares import find_largest_error
 
 TOKEN_BYTES = 32
+LIVING = (TemplateStatus.OPEN, TemplateStatus.REPLACED)
+"""Templates whose leases are good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,7 @@ class Offer:
 
     parent: str
     lease: dict[str, JsonValue]
-
-
-@dataclass(frozen=True, slots=True)
-class Renewal:
-    """The answer to a heartbeat."""
-
-    target_error: int
-    expires: float
+    token: str
 
 
 def create_lease(*, epoch: int, member: Member | None = None) -> Lease | None:
@@ -77,12 +72,12 @@ def plan_leases(*, epoch: int) -> list[UUID]:
     """Cut as many leases as should wait in the queue, and return all that are to be sent, oldest first."""
     numbers = get_pool_settings()
     waiting = Lease.objects.filter(
-        state__in=[LeaseState.OPEN, LeaseState.DISPATCHED], template__status__in=_LIVING
+        state__in=[LeaseState.OPEN, LeaseState.DISPATCHED], template__status__in=LIVING
     ).count()
-    for _ in range(count_online() + numbers.extra_leases - waiting):
+    for _ in range(count_operator_workers() + numbers.extra_leases - waiting):
         if create_lease(epoch=epoch) is None:
             break
-    unsent = Lease.objects.filter(state=LeaseState.OPEN, template__status__in=_LIVING)
+    unsent = Lease.objects.filter(state=LeaseState.OPEN, template__status__in=LIVING)
     return list(unsent.order_by("created_at").values_list("id", flat=True))
 
 
@@ -116,10 +111,11 @@ def accept_hello(*, lease: str, token: str, worker: Worker) -> Offer:
     Raises: UnknownLease, WrongLeaseToken, LeaseVoid, LeaseExpired, LeaseTaken, LeaseNotRunning, MemberBanned.
     """
     row = get_lease(lease, token)
+    check_holder(row, None)  # a stolen token of a joined worker's lease is of no use here
     check_not_banned(row.member)
     now = timezone.now()
     _fix_terms(row, worker, now)
-    expires = _expiry(now)
+    expires = get_expiry(now)
     # A message that the broker delivers twice must not put two workers on one range: the second is refused.
     may_take = Q(state=LeaseState.DISPATCHED) | Q(state=LeaseState.RUNNING, worker=worker.name)
     with transaction.atomic():
@@ -139,37 +135,17 @@ def accept_hello(*, lease: str, token: str, worker: Worker) -> Offer:
         if not taken:
             raise explain_refusal(row.id, token)
         notify("coinai_lease", str(row.id))
-    return Offer(row.template.parent, _describe(row, expires))
+    return Offer(row.template.parent, describe_lease(row, expires), token)
 
 
-def record_heartbeat(*, lease: str, token: str, effort: Effort, runs: Sequence[RunReport] = ()) -> Renewal:
-    """Renew a running lease and write the news of its runs; what they train is derived here, not believed.
-
-    Raises: UnknownLease, WrongLeaseToken, LeaseVoid, LeaseExpired, LeaseNotRunning, NonceOutsideLease,
-    NotMinable.
-    """
-    row = get_lease(lease, token)
-    for report in runs:
-        check_nonce(row, report.nonce)
-    now = timezone.now()
-    expires = _expiry(now)
-    with transaction.atomic():
-        renewed = Lease.objects.filter(id=row.id, token_hash=row.token_hash, state=LeaseState.RUNNING).update(
-            heartbeat_at=now, expires_at=expires, **_spent(effort)
-        )
-        if not renewed:
-            raise explain_refusal(row.id, token)
-        if runs:
-            _record_runs(row, runs, now)
-    return Renewal(row.template.target_error, expires.timestamp())
-
-
-def finish_lease(*, lease: str, token: str, effort: Effort) -> None:
+def finish_lease(*, lease: str, token: str, effort: Effort, holder: str | None = None) -> None:
     """The worker is done with its range or its budget.
 
-    Raises: UnknownLease, WrongLeaseToken, LeaseVoid, LeaseExpired, LeaseNotRunning.
+    ``holder`` as in a heartbeat. Raises: UnknownLease, WrongLeaseToken, LeaseVoid, LeaseExpired, LeaseTaken,
+    LeaseNotRunning.
     """
     row = get_lease(lease, token)
+    check_holder(row, holder)
     now = timezone.now()
     with transaction.atomic():
         ended = Lease.objects.filter(id=row.id, token_hash=row.token_hash, state=LeaseState.RUNNING).update(
@@ -178,18 +154,21 @@ def finish_lease(*, lease: str, token: str, effort: Effort) -> None:
         if not ended:
             raise explain_refusal(row.id, token)
         _end_runs([row.id], RunState.ABANDONED, now)
+        _learn_size(row, effort, now)
         notify("coinai_lease", str(row.id))
 
 
-def expire_leases() -> list[Lease]:
-    """Expire the leases whose workers fell silent and lease their ranges anew; returns the expired ones.
+def expire_leases(which: QuerySet[Lease] | None = None) -> list[Lease]:
+    """Expire the leases of silent workers (or others) and lease their ranges anew; returns the expired ones.
 
     A range that has lost `max_attempts` workers is left alone: something in it may be what kills them.
     """
     now = timezone.now()
+    if which is None:
+        which = Lease.objects.filter(state=LeaseState.RUNNING, expires_at__lt=now)
     with transaction.atomic():
-        silent = Lease.objects.select_for_update(skip_locked=True, of=("self",)).select_related("template")
-        expired = list(silent.filter(state=LeaseState.RUNNING, expires_at__lt=now))
+        locked = which.select_for_update(skip_locked=True, of=("self",)).select_related("template")
+        expired = list(locked)
         ids = [lease.id for lease in expired]
         Lease.objects.filter(id__in=ids).update(state=LeaseState.EXPIRED, ended_at=now)
         _end_runs(ids, RunState.CANCELLED, now)
@@ -202,22 +181,26 @@ def expire_leases() -> list[Lease]:
                 member=ensure_member(address=get_operator_address(lease.template.key)),
             )
             for lease in expired
-            if lease.template.status in _LIVING and lease.attempt < get_pool_settings().max_attempts
+            if lease.template.status in LIVING and lease.attempt < get_pool_settings().max_attempts
         )
     return expired
 
 
-def check_nonce(lease: Lease, nonce: int) -> None:
-    """Refuse a nonce of another lease. Raises: NonceOutsideLease."""
-    if not lease.nonce_start <= nonce < lease.nonce_end:
-        raise NonceOutsideLease(nonce, lease.nonce_start, lease.nonce_end)
-
-
-_LIVING = (TemplateStatus.OPEN, TemplateStatus.REPLACED)
-
-
-def _expiry(now: datetime) -> datetime:
-    return now + timedelta(seconds=get_pool_settings().lease_seconds)
+def _learn_size(row: Lease, effort: Effort, now: datetime) -> None:
+    """How many nonces a joined worker can look through while a lease lasts: its next range is as large."""
+    if row.enrolled_id is None or row.started_at is None:
+        return
+    numbers = get_pool_settings()
+    size = row.nonce_end - row.nonce_start
+    if effort.tried >= size:
+        wanted = 2 * size
+    elif (now - row.started_at).total_seconds() >= numbers.budget_seconds / 2:
+        wanted = effort.tried * 5 // 4
+    else:
+        return  # ended early: this says nothing
+    EnrolledWorker.objects.filter(key=row.enrolled_id).update(
+        nonces=max(numbers.nonces_per_lease, min(wanted, numbers.most_nonces_per_lease)), seen_at=now
+    )
 
 
 def _fix_terms(row: Lease, worker: Worker, now: datetime) -> None:
@@ -233,7 +216,8 @@ def _spent(effort: Effort) -> dict[str, int | float]:
     return {"tried": effort.tried, "skipped": effort.skipped, "cpu_seconds": effort.cpu_seconds}
 
 
-def _describe(lease: Lease, expires: datetime) -> dict[str, JsonValue]:
+def describe_lease(lease: Lease, expires: datetime) -> dict[str, JsonValue]:
+    """What a worker is told about its lease (docs/pool-protocol.md §2)."""
     template = lease.template
     params = chain.get_params()
     return {
@@ -254,27 +238,6 @@ def _describe(lease: Lease, expires: datetime) -> dict[str, JsonValue]:
         "expires": int(expires.timestamp()),
         "budget_seconds": get_pool_settings().budget_seconds,
     }
-
-
-def _record_runs(lease: Lease, reports: Sequence[RunReport], now: datetime) -> None:
-    ids = [run_id(lease.id, report.nonce) for report in reports]
-    known = set(Run.objects.filter(id__in=ids).values_list("id", flat=True))
-    fresh = {
-        report.nonce: build_run(
-            lease.template, lease.id, report.nonce, state=report.state, started_at=_start_of(report, now)
-        )
-        for report in reports
-        if run_id(lease.id, report.nonce) not in known
-    }
-    Run.objects.bulk_create(fresh.values(), ignore_conflicts=True)
-    apply_reports(lease.id, reports, now)
-    live.announce_runs(ids, {run_id(lease.id, report.nonce): report.points for report in reports})
-
-
-def _start_of(report: RunReport, now: datetime) -> datetime:
-    # The worker's clock may be wrong; the age of its newest point is not.
-    age = min(report.points[-1][0], 86_400.0) if report.points else 0.0
-    return now - timedelta(seconds=age)
 
 
 def _end_runs(leases: Sequence[UUID], state: RunState, now: datetime) -> None:

@@ -31,7 +31,7 @@ from apps.pool.models import (
     TemplateStatus,
 )
 from apps.pool.selectors import WORST_ERROR, explain_refusal, get_lease
-from apps.pool.services.leases import check_nonce
+from apps.pool.services.heartbeats import check_nonce
 from apps.pool.services.members import FALSE_CODES, check_not_banned, note_false_claim, note_refusal
 from apps.pool.services.shares import count_share, is_share
 from apps.pool.store import build_run, derive, run_id

@@ -226,8 +226,8 @@ async def test_heartbeats_are_answered_while_the_channel_layer_is_gone(
             raise ConnectionRefusedError("the broker is gone")
 
     current: list[Any] = [GoneLayer()]
-    monkeypatch.setattr("apps.pool.consumers.get_channel_layer", lambda: current[0])
-    monkeypatch.setattr("apps.pool.consumers.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("apps.pool.pushes.get_channel_layer", lambda: current[0])
+    monkeypatch.setattr("apps.pool.pushes.RETRY_SECONDS", 0.05)
     connection = await Connection().open()
     await connection.hello(lease)
     assert (await connection.ask(heartbeat(lease)))["type"] == "ok"

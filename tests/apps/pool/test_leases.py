@@ -59,10 +59,10 @@ def test_concurrent_leases_never_overlap() -> None:
 
 def test_the_database_refuses_overlapping_leases() -> None:
     lease = world.sent_lease().row
-    for start, end in ((0, 1), (1023, 1024), (500, 5000)):
+    for start, end in ((0, 1), (4095, 4096), (500, 5000)):
         with pytest.raises(IntegrityError), transaction.atomic():
             Lease.objects.create(template=lease.template, nonce_start=start, nonce_end=end)
-    Lease.objects.create(template=lease.template, nonce_start=1024, nonce_end=1025)
+    Lease.objects.create(template=lease.template, nonce_start=4096, nonce_end=4097)
 
 
 def test_no_lease_is_cut_once_the_nonces_have_run_out(pool: Any) -> None:
@@ -85,7 +85,7 @@ def test_a_worker_takes_a_lease_and_learns_all_it_needs() -> None:
         *("grammar", "network", "parameters", "target_error", "expires", "budget_seconds"),
         *("share_error", "share_points"),
     }
-    assert offer.lease["nonce_end"] == 1024
+    assert offer.lease["nonce_end"] == 4096
     assert offer.lease["previous"] == offer.parent == lease.template.parent
     assert lease.reload().state == LeaseState.RUNNING
     assert (lease.row.worker, lease.row.device) == ("alice", "cpu")
@@ -186,7 +186,7 @@ def test_a_late_report_does_not_bring_an_ended_run_back() -> None:
 def test_a_run_outside_the_lease_is_refused_and_nothing_is_written() -> None:
     lease = world.taken_lease()
     with pytest.raises(NonceOutsideLease):
-        heartbeat(lease, RunReport(1024, "training", 1, 2, None, ()))
+        heartbeat(lease, RunReport(4096, "training", 1, 2, None, ()))
     assert not Run.objects.exists()
 
 
@@ -218,7 +218,7 @@ def test_a_silent_worker_loses_its_lease_and_another_takes_the_range(pool: Any) 
     assert lease.reload().state == LeaseState.EXPIRED
     assert Run.objects.get().state == "cancelled"
     fresh = Lease.objects.get(state=LeaseState.OPEN)
-    assert (fresh.nonce_start, fresh.nonce_end, fresh.attempt) == (0, 1024, 2)
+    assert (fresh.nonce_start, fresh.nonce_end, fresh.attempt) == (0, 4096, 2)
     pool(lease_seconds=10.0)
     token = services.mark_dispatched(lease=fresh.id)
     assert token is not None
