@@ -158,10 +158,11 @@ def transaction_submit(request: HttpRequest) -> HttpResponse:
 def mempool(
     request: HttpRequest,
     after: Annotated[str | None, Query(pattern=schemas.HEX64)] = None,
+    sender: Annotated[str | None, Query(pattern=schemas.ADDRESS)] = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> HttpResponse:
-    """Transactions that wait, the highest fee rate first."""
-    rows = api.list_mempool(after=after, limit=limit + 1)
+    """Transactions that wait, or those of one sender, the highest fee rate first."""
+    rows = api.list_mempool(after=after, sender=sender, limit=limit + 1)
     page = build_page(
         request,
         rows,

@@ -5,6 +5,8 @@ from typing import Any
 from ninja import Field, Schema
 
 HEX64 = r"^[0-9a-f]{64}$"
+ADDRESS = r"^[0-9a-z]{8,90}$"
+"""What an address looks like; one that is none has no transactions."""
 
 
 class Problem(Schema):

@@ -131,9 +131,15 @@ def list_transactions(block_hash: str) -> Sequence[Transaction]:
     return [row.transaction for row in rows]
 
 
-def list_mempool(after: str | None = None, limit: int = 50) -> Sequence[Transaction]:
-    """Pending transactions, the highest fee rate first, from behind transaction ``after`` on."""
+def list_mempool(
+    after: str | None = None, limit: int = 50, *, sender: str | None = None
+) -> Sequence[Transaction]:
+    """Pending transactions, the highest fee rate first, from behind transaction ``after`` on; those of one
+    sender, if one is named.
+    """
     rows = Transaction.objects.filter(status=Transaction.Status.PENDING)
+    if sender is not None:
+        rows = rows.filter(sender=sender)
     if after is not None:
         last = get_transaction(after)
         same = Q(rate=last.rate)

@@ -65,7 +65,7 @@ class Site:
 
     def list_pending(self, address: str) -> list[dict[str, Any]]:
         """What the address sent that is in no block yet, by sequence."""
-        rows = [row for row in self._pages(f"/mempool?limit={PAGE}") if row["sender"] == address]
+        rows = self._pages(f"/mempool?sender={address}&limit={PAGE}")
         return sorted(rows, key=lambda row: row["sequence"])
 
     def get_fees(self) -> Fees:

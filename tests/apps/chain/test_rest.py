@@ -12,6 +12,7 @@ from protocol.crypto import digest
 from protocol.encoding import decode, encode
 from protocol.merkle import is_included
 from tests.apps.chain.miner import Miner
+from tests.apps.chain.sending import send
 from tests.protocol.cast import ALICE, BOB, DAVE, transfer
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +135,17 @@ def test_any_grammar_can_be_tried(client: Client, genesis: Block) -> None:
     assert wrong.json()["code"] in range(500, 600)
     mixed = client.post("/api/v1/derive", {"seed": "00" * 64}, content_type="application/json")
     assert mixed.json()["code"] == 1113
+
+
+def test_the_mempool_of_one_sender(client: Client, genesis: Block) -> None:
+    sent = [transfer(ALICE, (BOB, 1), sequence=number) for number in range(3)]
+    for item in [transfer(BOB, (ALICE, 1), fee=9), *sent]:
+        send(item)
+    first = get(client, f"/mempool?sender={ALICE.address}&limit=2")
+    second = get(client, first["next"].removeprefix("/api/v1"))
+    assert {row["txid"] for row in first["items"] + second["items"]} == {item.txid for item in sent}
+    assert second["next"] is None
+    assert client.get("/api/v1/mempool?sender=nobody!").status_code == 400
 
 
 def test_a_transaction_goes_from_the_mempool_into_a_block_with_a_proof(client: Client, miner: Miner) -> None:
