@@ -1,6 +1,7 @@
 """Reads of the pool's money: members, shares, receipts, payouts, for the API and the dashboards."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +24,7 @@ from apps.pool.models import (
     Refusal,
     Share,
 )
-from apps.pool.services.books import compute_window, read_window
+from apps.pool.services.books import read_window
 from apps.pool.services.shares import read_table
 from protocol.shares import Line, prove_line
 
@@ -39,51 +40,79 @@ def get_member(address: str) -> Member:
     return member
 
 
-def read_next_window() -> tuple[int, dict[str, int]]:
-    """(points that the next block's window has room for, points of each address in it now).
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The window of the next block: what it has room for, the points of each address in it, and luck."""
 
-    Before the pool's first block the window is all there is.
+    room: int
+    points: Mapping[str, int]
+    luck_percent: int | None
+    """Average points of the last blocks by those spent since the last one: above 100 is early. None before
+    the first block, or before the first share after a block."""
+
+    @property
+    def total(self) -> int:
+        """Points of all addresses."""
+        return sum(self.points.values())
+
+
+_kept: dict[Hashable, Window] = {}
+
+
+def read_next_window() -> Window:
+    """The window as it is now. Before the pool's first block the window is all there is.
+
+    What it holds changes only with a share or a block: until then each process keeps it.
     """
-    last = Share.objects.order_by("-id").values_list("id", flat=True).first() or 0
-    room = compute_window()
-    if room == 0:
-        room = Share.objects.filter(is_solo=False).aggregate(sum=Sum("points", default=0))["sum"]
-    return room, read_window(last, room)[0]
+    newest = Share.objects.order_by("-id").values_list("id", "created_at").first()
+    history = list_last_rounds()
+    key = (newest, *history[:1], get_pool_settings())
+    window = _kept.get(key)
+    if window is None:
+        window = _read_window(0 if newest is None else newest[0], history)
+        _kept.clear()
+        _kept[key] = window
+    return window
+
+
+def _read_window(newest: int, history: Sequence[tuple[int, int, int]]) -> Window:
+    if not history:
+        shares = Share.objects.filter(is_solo=False).values("member__address")
+        rows = shares.annotate(sum=Sum("points")).values_list("member__address", "sum")
+        points = {address: count for address, count in rows.order_by() if count}
+        return Window(sum(points.values()), points, None)
+    numbers = get_pool_settings()
+    usual = sum(points for _, points, _ in history) // len(history)
+    room = numbers.window_blocks * usual
+    spent = Share.objects.filter(id__gt=history[0][2]).aggregate(sum=Sum("points", default=0))["sum"]
+    return Window(room, read_window(newest, room)[0], 100 * usual // spent if spent else None)
+
+
+def list_last_rounds() -> Sequence[tuple[int, int, int]]:
+    """(id, points of the round, last share) of the receipts that the window's size follows, newest first."""
+    rows = Receipt.objects.filter(is_divided=True).order_by("-id")
+    return list(rows.values_list("id", "round_points", "last_share")[: get_pool_settings().window_history])
 
 
 def pool_money() -> dict[str, Any]:
     """The terms and the window, for the pool's status."""
     numbers = get_pool_settings()
-    room, points = read_next_window()
+    window = read_next_window()
     return {
         "members": Member.objects.count(),
         "fee_ppm": numbers.fee_ppm,
         "bonus_ppm": numbers.bonus_ppm,
         "payout_minimum": numbers.payout_minimum,
-        "window": room,
-        "window_points": sum(points.values()),
-        "luck_percent": get_luck(),
+        "window": window.room,
+        "window_points": window.total,
+        "luck_percent": window.luck_percent,
     }
-
-
-def get_luck() -> int | None:
-    """Average points of the last blocks by those spent since the last one, in percent: above 100 is early.
-
-    None before the first block, or before the first share after a block.
-    """
-    numbers = get_pool_settings()
-    last = Receipt.objects.order_by("-id").values_list("last_share", flat=True).first()
-    if last is None:
-        return None
-    spent = Share.objects.filter(id__gt=last).aggregate(sum=Sum("points", default=0))["sum"]
-    usual = compute_window() // numbers.window_blocks
-    return 100 * usual // spent if spent else None
 
 
 def describe_member(member: Member) -> dict[str, Any]:
     """A member as the API and its dashboard show it."""
-    _, points = read_next_window()
-    own, total = points.get(member.address, 0), sum(points.values())
+    window = read_next_window()
+    own, total = window.points.get(member.address, 0), window.total
     balance = Balance.objects.filter(member=member).first() or Balance()
     numbers = get_pool_settings()
     return {

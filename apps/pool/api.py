@@ -36,8 +36,9 @@ def get_winning_run(block_hash: str) -> dict[str, Any] | None:
 def pool_summary() -> dict[str, Any]:
     """The pool's status: numbers, workers online, the open template, the best model."""
     template = selectors.get_open_template()
-    summary: dict[str, Any] = {**selectors.pool_numbers(), "best": live.read_pool_best() or None}
+    summary: dict[str, Any] = {**selectors.pool_numbers(), "best": live.describe_best(template) or None}
     summary["workers"] = selectors.list_workers()
+    summary["workers_online"] = len(summary["workers"])
     summary["template"] = None
     summary["address"] = None
     if template is not None:

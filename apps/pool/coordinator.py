@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from apps.chain import api as chain
 from apps.common.live import publish as publish_live
-from apps.pool import live, selectors, services
+from apps.pool import alerts, live, selectors, services
 from apps.pool.conf import PoolSettings, get_pool_settings
 from apps.pool.dispatch import BrokerGoneError, LeaseQueue
 from apps.pool.models import Lease, LeaseState, Template
@@ -192,10 +192,11 @@ class Coordinator:
             logger.warning("broker_gone", error=str(error))
 
     def tidy(self) -> None:
-        """Prune old rows and files now and then."""
+        """Prune old rows and files now and then, and see whether a worker has fallen silent."""
         if time.monotonic() < self.due.tidy:
             return
         self.due.tidy = time.monotonic() + TIDY_SECONDS
+        alerts.watch_workers()
         pruned = {name: count for name, count in services.prune().items() if count}
         if pruned:
             logger.info("pruned", **pruned)

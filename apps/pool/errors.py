@@ -300,6 +300,63 @@ class UnknownReceipt(PoolError):
 
 
 @dataclass(eq=False)
+class NotYourMember(PoolError):
+    """A member's settings that somebody else wants to change."""
+
+    code = 1025
+    name = "not_your_member"
+    status = 403
+    address: str
+
+    @property
+    def detail(self) -> str:
+        return f"Only {self.address} itself can change this: sign in with its wallet."
+
+
+@dataclass(eq=False)
+class BadMemberSettings(PoolError):
+    """A setting of a member that is not as documented."""
+
+    code = 1026
+    name = "bad_member_settings"
+    status = 400
+    field: str
+    reason: str
+
+    @property
+    def detail(self) -> str:
+        return f"{self.field}: {self.reason}."
+
+
+@dataclass(eq=False)
+class BadWebhook(PoolError):
+    """An address that the pool does not call."""
+
+    code = 1027
+    name = "bad_webhook"
+    status = 400
+    reason: str
+
+    @property
+    def detail(self) -> str:
+        return f"The webhook was refused: {self.reason}."
+
+
+@dataclass(eq=False)
+class UnknownRun(PoolError):
+    """No training has this id, or its curve has been forgotten."""
+
+    code = 1028
+    name = "unknown_run"
+    status = 404
+    run: str
+
+    @property
+    def detail(self) -> str:
+        return f"There is no training {self.run}; trainings that won no block are kept for a week."
+
+
+@dataclass(eq=False)
 class UnknownWorker(PoolError):
     """No worker has enrolled with this key."""
 

@@ -9,7 +9,7 @@ from apps.chain import api as chain
 from apps.common.live import merge_by, publish, register_family, register_snapshot
 from apps.pool import selectors
 from apps.pool.messages import Point
-from apps.pool.models import Run
+from apps.pool.models import Run, Template
 from apps.pool.store import derive
 from protocol.architecture import layers_to_json
 from protocol.threshold import compute_quality, first_round_at
@@ -26,6 +26,7 @@ def run_to_json(run: Run, *, with_curve: bool = True) -> Json:
         "id": run.id,
         "worker": run.lease.worker,
         "device": run.lease.device,
+        "enrolled": run.lease.enrolled_id,
         "nonce": run.nonce,
         "text": run.text,
         "layers": run.layers,
@@ -85,7 +86,11 @@ def _publish_runs(ids: Sequence[str], points: Mapping[str, Sequence[Point]]) -> 
 
 def read_pool_best() -> Json:
     """The snapshot of topic `pool_best`: the best model and when it wins unless beaten; empty without."""
-    template = selectors.get_open_template()
+    return describe_best(selectors.get_open_template())
+
+
+def describe_best(template: Template | None) -> Json:
+    """The best model on the open template, as in topic `pool_best`."""
     best = None if template is None else selectors.best_submission(template)
     if template is None or best is None or best.error is None:
         return {}

@@ -1,5 +1,6 @@
 """Rows of the pool: what is worked on, who works, and who is owed what."""
 
+from apps.pool.models.alerts import Alert, AlertKind, AlertSettings, Delivery
 from apps.pool.models.books import (
     Balance,
     Booked,
@@ -35,8 +36,12 @@ from apps.pool.models.workers import EnrolledWorker
 __all__ = [
     "ACTIVE_LEASE_STATES",
     "ACTIVE_RUN_STATES",
+    "Alert",
+    "AlertKind",
+    "AlertSettings",
     "Balance",
     "Booked",
+    "Delivery",
     "EnrolledWorker",
     "Entry",
     "EntryKind",
