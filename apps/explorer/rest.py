@@ -11,6 +11,7 @@ from apps.common.pagination import DEFAULT_LIMIT, MAX_LIMIT, build_page
 from apps.explorer import api, schemas, serializers
 from apps.explorer.models import ContentSummary
 from apps.explorer.rest_models import router as models_router
+from apps.governance import api as governance
 from protocol.crypto import parse_address
 
 router = Router(tags=["explorer"])
@@ -35,7 +36,8 @@ def problems(request: HttpRequest, before: ContentKey = None, limit: Limit = DEF
 def problem_detail(request: HttpRequest, problem: ContentId) -> HttpResponse:
     """A problem: its manifest, how long it was mined for, its best model."""
     row = api.get_content("problem", problem)
-    return json_response(request, serializers.problem_json(row, api.get_active("problem")))
+    shown = serializers.problem_json(row, api.get_active("problem"))
+    return json_response(request, shown | serializers.vote_json(governance.summarise_contents([row.id]), row))
 
 
 @router.get("/grammars", response={200: schemas.GrammarPage})
@@ -48,7 +50,8 @@ def grammars(request: HttpRequest, before: ContentKey = None, limit: Limit = DEF
 def grammar_detail(request: HttpRequest, grammar: ContentId) -> HttpResponse:
     """A grammar: its text, how long it was in force."""
     row = api.get_content("grammar", grammar)
-    return json_response(request, serializers.grammar_detail(row, api.get_active("grammar")))
+    shown = serializers.grammar_detail(row, api.get_active("grammar"))
+    return json_response(request, shown | serializers.vote_json(governance.summarise_contents([row.id]), row))
 
 
 @router.get("/addresses/{address}", response={200: schemas.AddressOut})
@@ -110,15 +113,16 @@ def _list_contents(request: HttpRequest, subject: str, before: str | None, limit
         height, _, name = before.partition(".")
         key = (int(height), name)
     active = api.get_active(subject)
+    rows = api.list_contents(subject, before=key, limit=limit + 1)
+    votes = governance.summarise_contents([row.id for row in rows])
 
     def to_json(row: ContentSummary) -> serializers.Json:
-        if subject == "problem":
-            return serializers.problem_json(row, active)
-        return serializers.grammar_json(row, active)
+        show = serializers.problem_json if subject == "problem" else serializers.grammar_json
+        return show(row, active) | serializers.vote_json(votes, row)
 
     page = build_page(
         request,
-        api.list_contents(subject, before=key, limit=limit + 1),
+        rows,
         limit=limit,
         to_json=to_json,
         key=lambda row: f"{row.last_height}.{row.id}",

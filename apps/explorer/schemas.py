@@ -142,6 +142,10 @@ class ProblemOut(Schema):
     last_height: int
     best: BestOut | None
     manifest: dict[str, Any] | None
+    proposal: str = Field("", description="the proposal that brought it; empty for the genesis document's")
+    status: str = Field("", description="of that proposal: open, pending, active, or how it ended")
+    stake: int = 0
+    odds_ppm: int | None = None
 
 
 class ProblemPage(Schema):
@@ -159,6 +163,10 @@ class GrammarItem(Schema):
     blocks: int
     first_height: int
     last_height: int
+    proposal: str = Field("", description="the proposal that brought it; empty for the genesis document's")
+    status: str = Field("", description="of that proposal: open, pending, active, or how it ended")
+    stake: int = 0
+    odds_ppm: int | None = None
 
 
 class GrammarPage(Schema):

@@ -1,5 +1,6 @@
 """The explorer's rows as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -126,6 +127,11 @@ def grammar_detail(row: ContentSummary, active: str) -> Json:
     except ObjectMissing:
         text = None
     return _content_json(row, active) | {"text": text}
+
+
+def vote_json(votes: Mapping[str, Json], row: ContentSummary) -> Json:
+    """The proposal that brought a problem or grammar; nothing for those of the genesis document."""
+    return votes.get(row.id, {"proposal": "", "status": "", "stake": 0, "odds_ppm": None})
 
 
 def _content_json(row: ContentSummary, active: str) -> Json:

@@ -1,5 +1,6 @@
 """The pages of the explorer, and the fragments that they fetch. All are reads."""
 
+from itertools import zip_longest
 from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +19,7 @@ from apps.explorer.examples import has_pictures, plan_sheet, render_examples
 from apps.explorer.forks import get_fork
 from apps.pool import api as pool
 from protocol.architecture import layers_to_json, parse_architecture
+from protocol.transactions import SUBJECTS
 
 PAGE_BLOCKS = 25
 MOST_LAYER_TEXT = 4000
@@ -65,7 +67,10 @@ def block_list(request: HttpRequest) -> HttpResponse:
     before = _read_number(request, "before")
     rows = chain.list_blocks(before=before, limit=PAGE_BLOCKS + 1)
     context = {
-        "blocks": [chain.block_summary(block) for block in rows[:PAGE_BLOCKS]],
+        "blocks": [
+            chain.block_summary(block) | {"begins": find_beginnings(block, older)}
+            for block, older in zip_longest(rows[:PAGE_BLOCKS], rows[1:])
+        ],
         "older": rows[PAGE_BLOCKS - 1].height if len(rows) > PAGE_BLOCKS else None,
         "before": before,
     }
@@ -87,11 +92,14 @@ def block_detail(request: HttpRequest, name: str) -> HttpResponse:
     )
     runs = selectors.list_contest_runs(block) if parent else []
     transactions = chain.list_transactions(block.hash)
+    each = chain.get_params().nonces_per_transaction
     context = {
         "tip": tip,
         "row": block,
         "summary": chain.block_summary(block),
         "header": chain.to_header(block).to_json(),
+        "nonces_each": each,
+        "nonces_open": each * block.transaction_count,
         "standing": selectors.get_standing(block, tip.height - block.height + 1),
         "problem": chain.get_problem(block.problem),
         "origin": selectors.get_origin(block),
@@ -145,6 +153,14 @@ def examples(request: HttpRequest, problem_id: str) -> HttpResponse:
     if not has_pictures(chain.get_problem(problem_id)):
         raise NotFound("picture of this problem: its examples are not pictures")
     return bytes_response(request, render_examples(problem_id), content_type="image/png", immutable=True)
+
+
+def find_beginnings(block: chain.Block, older: chain.Block | None) -> list[tuple[str, str]]:
+    """What is new in a block beside the one before it: (problem or grammar, its id)."""
+    if older is None:
+        return []
+    pairs = ((subject, getattr(block, subject)) for subject in SUBJECTS)
+    return [(subject, name) for subject, name in pairs if name != getattr(older, subject)]
 
 
 def _read_number(request: HttpRequest, name: str) -> int | None:

@@ -15,6 +15,7 @@ from apps.explorer.access import explains_errors
 from apps.explorer.leaderboard import list_layers
 from apps.explorer.mistyped import AddressFault, explain_address
 from apps.explorer.models import ModelRecord
+from apps.governance import api as governance
 
 PAGE_HISTORY = 25
 PAGE_MINED = 24
@@ -76,6 +77,7 @@ def address_detail(request: HttpRequest, address: str) -> HttpResponse:
         "allocated": chain.get_genesis().allocations.get(address, 0),
         "waiting": _list_waiting(address),
         "blocks": [_tile(record) for record in api.list_mined(address, limit=LAST_MINED)],
+        "holdings": governance.list_holdings(address) if locked else {},
         "is_new": view.first_height is None and view.balance + locked == 0,
     }
     return render(request, "explorer/address_detail.html", context)

@@ -22,6 +22,7 @@ from apps.explorer.problem_page import describe_balance, list_classes
 from apps.explorer.selectors import METRICS
 from apps.explorer.validation_examples import get_example, render_example
 from apps.explorer.views_models import list_rows
+from apps.governance import api as governance
 from protocol.errors import ObjectMissing
 from protocol.problem import Problem
 
@@ -38,6 +39,7 @@ def problem_list(request: HttpRequest) -> HttpResponse:
     """Problems that blocks are about, the last used first."""
     found, context = _list_contents(request, "problem")
     context["problems"] = [_show_problem(row) for row in found]
+    context |= governance.show_open("problem")
     return render(request, "explorer/problem_list.html", context)
 
 
@@ -77,6 +79,7 @@ def grammar_list(request: HttpRequest) -> HttpResponse:
     """Grammars that networks are derived by, the last used first."""
     found, context = _list_contents(request, "grammar")
     context["grammars"] = [_show_grammar(row) for row in found]
+    context |= governance.show_open("grammar")
     return render(request, "explorer/grammar_list.html", context)
 
 

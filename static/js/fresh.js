@@ -52,6 +52,7 @@ function take(page) {
       replace(element, fresh);
     }
   }
+  document.dispatchEvent(new Event("refreshed")); // for scripts that show something of the page's numbers
 }
 
 function replace(old, fresh) {

@@ -11,6 +11,7 @@ import { startSignIn } from "./sign_in_panel.js";
 
 const find = (selector) => document.querySelector(selector);
 const RECENT = 8;
+const LINKED = new Set(["stakes on proposals", "deposits for proposals"]); // the address's page names the proposals
 const PURPOSES = { rewards: "rewards that are not ripe", stakes: "stakes on proposals", deposits: "deposits for proposals", bond: "bond as a keeper" };
 const topics = new Set();
 const waits = new Map(); // address -> what waits
@@ -91,7 +92,7 @@ function drawBalance(view) {
       element(
         "tr",
         { class: amount ? false : "nothing" },
-        element("th", { scope: "row" }, words),
+        element("th", { scope: "row" }, LINKED.has(words) && amount ? element("a", { href: `/addresses/${view.address}/#locked` }, words) : words),
         element("td", { class: "right num" }, amount ? format(amount, { isGrouped: true }) : "0"),
       )),
   );
