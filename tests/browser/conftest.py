@@ -63,7 +63,7 @@ def open_page(site: Site, browser: Browser) -> Iterator[OpenPage]:
                 "console",
                 lambda message: said.append(message.text) if message.type in ("error", "warning") else None,
             )
-            page.on("pageerror", lambda error: said.append(str(error)))
+            page.on("pageerror", lambda error: said.append(error.stack or str(error)))
         page.goto(site.url + path)
         return page
 

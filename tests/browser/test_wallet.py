@@ -92,6 +92,7 @@ def test_it_names_the_word_that_is_wrong(site: Site, open_page: OpenPage) -> Non
     words = generate_words()
     page = open_page("/wallet/restore/")
     fields = page.locator("[data-words] input")
+    expect(fields).to_have_count(24)
     page.evaluate(
         """(text) => {
             const data = new DataTransfer();

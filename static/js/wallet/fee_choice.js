@@ -30,6 +30,7 @@ export class FeeChoice extends EventTarget {
 
   /** Ask for the suggestions, then show them for a transaction of these fields (fee and signature aside). */
   async load(fields) {
+    this.#fields = fields;
     try {
       const { minimum, suggestions } = await read("/api/v1/fees");
       this.#minimum = minimum;
@@ -38,14 +39,14 @@ export class FeeChoice extends EventTarget {
       this.#rates = []; // only an own fee then
     }
     this.#chosen ??= this.#rates.length ? this.#rates[0].name : OWN;
-    this.#fields = fields;
     this.#list.replaceChildren(...this.#rates.map((rate) => this.#option(rate)), this.#ownOption());
-    this.show(fields);
+    this.show(this.#fields); // which may have changed while the site was asked
   }
 
   /** The transaction has changed, and with it its size. */
   show(fields) {
     this.#fields = fields;
+    if (this.#list.childElementCount === 0) return; // the suggestions have not come yet
     for (const rate of this.#rates) {
       const amount = this.#list.querySelector(`[data-rate="${CSS.escape(rate.name)}"]`);
       amount.replaceChildren(coins(format(this.#feeOf(rate), { isGrouped: true })));

@@ -15,9 +15,9 @@ STRANGER = {"REMOTE_ADDR": "203.0.113.7"}
 
 @pytest.fixture(autouse=True)
 def limits(settings: Any) -> Any:
-    """Few requests, and a broker without the buckets of other tests."""
-    settings.COINAI_RATE_READ = (0.5, 3)
-    settings.COINAI_RATE_WORK = (0.5, 1)
+    """Few requests, at a rate at which none comes back while a test runs; no buckets of other tests."""
+    settings.COINAI_RATE_READ = (0.01, 3)
+    settings.COINAI_RATE_WORK = (0.01, 1)
     redis.Redis.from_url(settings.CHANNEL_URL).flushdb()
     get_buckets.cache_clear()
     yield settings
@@ -33,7 +33,7 @@ def test_too_many_requests_are_told_when_to_come_again(client: Client) -> None:
     refused = ask(client)
     assert refused["Content-Type"] == "application/problem+json"
     assert (refused.json()["status"], refused.json()["code"]) == (429, 1119)
-    assert refused["Retry-After"] == "2"
+    assert 0 < int(refused["Retry-After"]) <= 100
     assert refused["Access-Control-Allow-Origin"] == "*"
 
 

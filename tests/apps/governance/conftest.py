@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery, current_app
+from celery import Celery
 
 from apps.chain.contents import clear_caches
 from apps.chain.genesis import init_chain
 from apps.chain.models import Block
 from apps.chain.selectors import clear_genesis
+from coinai_web.celery import app as site_app
 
 GENESIS_TIME = 1_700_000_000
 
@@ -36,9 +37,10 @@ def genesis(home: Path, transactional_db: None) -> Block:
 @pytest.fixture
 def queue() -> Iterator[Celery]:
     """The queue of the site's tasks, real and empty before and after."""
-    with current_app.connection_for_write() as connection:
-        site = current_app.amqp.queues["site"].bind(connection.default_channel)
+    site_app.set_current()  # tests of the workers in the same process load another
+    with site_app.connection_for_write() as connection:
+        site = site_app.amqp.queues["site"].bind(connection.default_channel)
         site.queue_declare()
         site.purge()
-        yield current_app
+        yield site_app
         site.purge()
