@@ -10,26 +10,23 @@ import json
 import logging
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from http.client import HTTPException
 from typing import Any, Literal
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from protocol.errors import ProtocolError
+from workers.handing_in import BACK_OFF_SECONDS, Model, put_model
 from workers.mining import Lease, Run
-from workers.web import is_loopback, open_url
+from workers.reports import Reports
+from workers.web import is_loopback
 
 HEARTBEAT_SECONDS = 1.0
 CLOSE_SECONDS = 2.0  # for the last heartbeat and the end
 ANSWER_SECONDS = 10.0
-BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 MAX_MESSAGE = 2**20
-POINTS_A_HEARTBEAT = 500
 log = logging.getLogger(__name__)
 
 
@@ -69,13 +66,9 @@ class LeaseConnection:
         self._is_stopping = is_stopping
         self.site_url = site_url.rstrip("/")
         self._id, self._token, self._worker = lease_id, token, worker
-        self._lock = threading.Lock()
         self._over, self._closing = threading.Event(), threading.Event()
         self.reason = ""
-        self._runs: dict[int, Run] = {}
-        self._changed: set[int] = set()
-        self._points: list[tuple[int, list[float]]] = []
-        self._work: dict[str, float] = {"tried": 0, "skipped": 0, "cpu_seconds": 0.0}
+        self._reports = Reports()
         self._socket: ClientConnection | None = None
         self.lease = self._take_lease()
         self._target, self._lives_until = self.lease.target_error, 0.0
@@ -104,36 +97,16 @@ class LeaseConnection:
 
     def report_run(self, run: Run, point: list[float] | None = None) -> None:
         """Note the state of a run for the next heartbeat."""
-        with self._lock:
-            self._runs[run.nonce] = run
-            self._changed.add(run.nonce)
-            if point is not None:
-                self._points.append((run.nonce, point))
+        self._reports.note_run(run.to_json(), point)
 
     def report_work(self, tried: int, skipped: int, cpu_seconds: float) -> None:
         """Note the totals of the lease for the next heartbeat."""
-        with self._lock:
-            self._work = {"tried": tried, "skipped": skipped, "cpu_seconds": round(cpu_seconds, 3)}
+        self._reports.note_work(tried, skipped, cpu_seconds)
 
     def submit(self, nonce: int, error: int, model: bytes) -> bool:
         """PUT a model; tried again when the site is away, not when it refuses. False if it was not taken."""
-        url = f"{self.site_url}/api/v1/pool/leases/{self._id}/model?nonce={nonce}&error={error}"
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/octet-stream"}
-        for pause in (*BACK_OFF_SECONDS, None):
-            request = urllib.request.Request(url, data=model, headers=headers, method="PUT")  # noqa: S310
-            try:
-                with open_url(request, ANSWER_SECONDS) as answer:
-                    return answer.status == 202
-            except urllib.error.HTTPError as error_answer:
-                detail = error_answer.read(2000).decode(errors="replace")
-                log.warning("the site answers %d to nonce %d: %s", error_answer.code, nonce, detail)
-                if error_answer.code < 500 and error_answer.code != 429:
-                    return False
-            except (OSError, HTTPException) as failure:
-                log.warning("the model of nonce %d could not be sent: %s", nonce, failure)
-            if pause is None or self._is_over_within(pause):
-                break
-        return False
+        handed_in = Model(self._id, self._token, nonce, error, model)
+        return put_model(self.site_url, handed_in, self._is_over_within, pauses=BACK_OFF_SECONDS)
 
     def _is_over_within(self, seconds: float) -> bool:
         """Wait, but not longer than the work goes on; whether it ended."""
@@ -222,7 +195,7 @@ class LeaseConnection:
             with contextlib.suppress(TimeoutError):
                 answer = _parse(socket.recv(timeout=min(left, 0.1)))
                 if answer.get("type") == "ok":
-                    self._forget(message, points)
+                    self._reports.forget(message["runs"], points)
                 self._handle(answer)
 
     def _handle(self, message: dict[str, Any]) -> None:
@@ -248,29 +221,11 @@ class LeaseConnection:
 
     def _make_heartbeat(self) -> tuple[dict[str, Any], list[tuple[int, list[float]]]]:
         """The message, and the points in it: they are forgotten only when the site has answered."""
-        with self._lock:
-            points = self._points[:POINTS_A_HEARTBEAT]
-            nonces = sorted(self._changed | {nonce for nonce, _ in points})
-            runs = [
-                {
-                    **self._runs[nonce].to_json(),
-                    "points": [point for other, point in points if other == nonce],
-                }
-                for nonce in nonces
-            ]
+        runs, points = self._reports.make()
         return {**self._make_message("heartbeat"), "runs": runs}, points
 
-    def _forget(self, message: dict[str, Any], points: list[tuple[int, list[float]]]) -> None:
-        """The site knows these points and states now."""
-        with self._lock:
-            del self._points[: len(points)]
-            for run in message["runs"]:
-                if self._runs[run["nonce"]].to_json() == {k: v for k, v in run.items() if k != "points"}:
-                    self._changed.discard(run["nonce"])
-        points.clear()
-
     def _make_message(self, kind: str) -> dict[str, Any]:
-        return {"type": kind, "lease": self._id, "token": self._token, **self._work}
+        return {"type": kind, "lease": self._id, "token": self._token, **self._reports.get_work()}
 
 
 def _parse(text: str | bytes) -> dict[str, Any]:

@@ -49,10 +49,12 @@ class Lease:
     grammar: str
     params: ChainParams
     target_error: int
-    """ppm; only models below it are wanted."""
+    """ppm; only models below it can become the block."""
     budget_seconds: float
     expires: float
     """Unix time after which the site gives the nonces to somebody else, unless a heartbeat moves it."""
+    share_error: int = 0
+    """ppm; models up to it count as shares of the reward; 0: none do."""
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Lease":
@@ -69,6 +71,7 @@ class Lease:
             target_error=int(value["target_error"]),
             budget_seconds=float(value["budget_seconds"]),
             expires=float(value["expires"]),
+            share_error=int(value.get("share_error", 0)),
         )
 
 
@@ -243,7 +246,7 @@ class Miner:
         if result.state == "failed":
             log.warning("nonce %d (%s): %s", run.nonce, run.architecture.text, result.detail)
         state = "cancelled" if result.state == "failed" else result.state
-        is_wanted = result.error is not None and result.error < self.coordinator.target_error
+        is_wanted = result.error is not None and result.error < self._get_limit()
         if is_wanted and result.error is not None and not self.coordinator.is_cancelled():
             state = "submitted" if self.coordinator.submit(run.nonce, result.error, result.model) else state
         log.info("nonce %d: %s, %s ppm, %s", run.nonce, state, result.error, run.architecture.text)
@@ -261,8 +264,12 @@ class Miner:
             metric=problem.metric,
             data=str(self.data),
             seconds=seconds,
-            target_error=self.coordinator.target_error,
+            target_error=self._get_limit(),
         )
+
+    def _get_limit(self) -> int:
+        """ppm; models below it are wanted, for the block or as shares."""
+        return max(self.coordinator.target_error, self.lease.share_error + 1)
 
     def _report_work(self) -> None:
         used = time.process_time() + self.trainer.cpu_seconds - self._cpu_before

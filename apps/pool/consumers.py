@@ -160,7 +160,7 @@ class PoolConsumer(AsyncWebsocketConsumer):
             await self._cancel(message.lease, CANCEL_REASONS[type(error)])
         else:
             await self._send({"type": "ok", "lease": message.lease})
-        if slot is not None:
+        if slot is not None and message.more:
             self._want(slot)
 
     # ── workers with a key of their own

@@ -70,11 +70,12 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A worker is done with its lease."""
+    """A worker is done with its lease; a joined one wants ``more`` unless it ends."""
 
     lease: str
     token: str
     effort: Effort
+    more: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,8 @@ def parse_message(text: str) -> Message:
         runs = tuple(_run(run) for run in _list(content, "runs", MAX_RUNS))
         return Heartbeat(_text(content, "lease"), _text(content, "token"), _effort(content), runs)
     if kind == "finished":
-        return Finished(_text(content, "lease"), _text(content, "token"), _effort(content))
+        more = content.get("more") is not False
+        return Finished(_text(content, "lease"), _text(content, "token"), _effort(content), more)
     return _parse_own_key(kind, content)
 
 
