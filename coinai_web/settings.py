@@ -130,7 +130,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": (
-            "whitenoise.storage.CompressedManifestStaticFilesStorage"
+            "apps.common.static_storage.HashedStaticStorage"
             if COINAI_HASHED_STATIC
             else "django.contrib.staticfiles.storage.StaticFilesStorage"
         )

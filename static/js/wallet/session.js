@@ -257,7 +257,7 @@ export async function requireUnlocked() {
     throw new CannotSign("This wallet only watches that address: its key is elsewhere. Choose another account to sign.");
   if (session.state === "locked") {
     const { askToUnlock } = await import("./unlock_box.js");
-    if (!(await askToUnlock())) throw new CannotSign("The wallet stayed locked; nothing was signed.");
+    if (!(await askToUnlock(session))) throw new CannotSign("The wallet stayed locked; nothing was signed.");
   }
   return { address: account.address, publicKey: account.publicKey, sign: (bytes) => session.sign(account, bytes) };
 }

@@ -1,6 +1,6 @@
 // Review in plain words, then sign and send: the one way in which any page of the site makes a transaction.
 //
-//   import { review } from "./wallet/sign_box.js";        and {% sign_box %} in the page's template
+//   import `review` from this module; {% sign_box %} in the page's template
 //   const sent = await review({ kind: "support", body: { proposal, amount }, lines: ["You lock 500 CAI on «Diamonds»."] });
 //   if (sent) follow(sent.txid);                          null: the person went back, nothing was signed
 import { format } from "./amount.js";

@@ -1,12 +1,12 @@
 // The passphrase, asked for: as a form on the wallet's pages, and as a box over any page that wants a signature.
+// The session is given, not imported: session.js imports this module, and hashed names cannot go round in a circle.
 import { isSecure } from "./config.js";
 import { busy, complain, element, icon } from "./dom.js";
-import { session } from "./session.js";
 
 let count = 0;
 
-/** A form that opens the wallet and then calls `onOpen`. */
-export function unlockForm(onOpen) {
+/** A form that opens the wallet of `session` and then calls `onOpen`. */
+export function unlockForm(session, onOpen) {
   const id = `passphrase-${(count += 1)}`;
   const input = element("input", { id, type: "password", autocomplete: "current-password", required: true, "aria-describedby": `${id}-problem` });
   const problem = element("p", { id: `${id}-problem`, class: "problem", role: "alert" });
@@ -35,14 +35,14 @@ export function unlockForm(onOpen) {
 }
 
 /** Ask for the passphrase over the page; true once the wallet is open, false when the person closes the box. */
-export function askToUnlock() {
+export function askToUnlock(session) {
   return new Promise((resolve) => {
     const dialog = box("Unlock the wallet", () => resolve(session.state === "open"));
     dialog.append(
       element("p", { class: "quiet" }, isSecure
         ? "Your keys are opened here, in this browser, and go nowhere."
         : "Your keys are opened on this page alone: without https the browser keeps no wallet open from page to page."),
-      unlockForm(() => dialog.close()),
+      unlockForm(session, () => dialog.close()),
     );
     dialog.querySelector(".buttons").append(
       element("button", { type: "button", class: "button", click: () => dialog.close() }, "Not now"),

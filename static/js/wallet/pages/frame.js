@@ -24,7 +24,7 @@ export async function startSetup(setUp) {
 /** Run a page of the wallet: `render(account)` draws it, again whenever account, names or lock change. */
 export async function start(render) {
   if (!(await isReady())) return;
-  find("[data-unlock]").append(unlockForm(() => {}));
+  find("[data-unlock]").append(unlockForm(session, () => {}));
   find("[data-look]").addEventListener("click", () => session.look());
   find("[data-lock]").addEventListener("click", () => (session.state === "open" ? session.lock() : askToOpen()));
   find("[data-account]").addEventListener("change", (event) => session.choose(event.target.value));
@@ -54,7 +54,7 @@ async function isReady() {
 
 async function askToOpen() {
   const { askToUnlock } = await import("../unlock_box.js");
-  askToUnlock();
+  askToUnlock(session);
 }
 
 function drawBar() {
