@@ -28,6 +28,8 @@ class Waiting:
     fee: int
     amount: int
     bytes: int
+    effective: int
+    """The rate with which it counts, its chain's: base units per 1000 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class NextBlock:
     waiting_bytes: int
     waiting_fees: int
     blocked: int
-    """Transactions that cannot follow yet: an earlier one of their sender is missing, or the coins are."""
+    """Transactions that cannot follow yet: an earlier one of their sender is missing."""
 
     @property
     def fullness(self) -> float:
@@ -85,7 +87,7 @@ def foretell(height: int) -> NextBlock:
     params = chain.get_params()
     fields = ("txid", "sender", "sequence", "fee", "amount", "size", "effective")
     rows = list(chain.list_in_order().values_list(*fields))
-    ready = [Waiting(*row[:6]) for row in rows if row[6] >= 0]
+    ready = [Waiting(*row) for row in rows if row[6] >= 0]
     room = params.max_block_bytes - HEADER_ROOM
     chosen, used = _fill(ready, room, params.max_transactions)
     return NextBlock(
@@ -123,12 +125,12 @@ MOST_PARTS = 120
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of the drawn block: transactions side by side, the highest fees first."""
+    """A stretch of the drawn block: transactions side by side, the highest fee rates first."""
 
     x: float
     width: float
     shade: int
-    """0 for the highest fees to 3 for the lowest."""
+    """0 for the highest fee rates to 3 for the lowest."""
     first: Waiting
     last: Waiting
     count: int

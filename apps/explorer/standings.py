@@ -99,6 +99,7 @@ def get_transaction(txid: str) -> TransactionView:
         .order_by("-block__height", "block")[:MOST_BLOCKS]
     )
     blocks = [position.block for position in positions]
+    rival = find_rival(row) if row.status == chain.Transaction.Status.DROPPED else None
     return TransactionView(
         row=row,
         contents=told["transaction"],
@@ -106,16 +107,16 @@ def get_transaction(txid: str) -> TransactionView:
         position=told["position"] or 0,
         confirmations=told["confirmations"],
         stale_blocks=[block for block in blocks if not block.canonical],
-        standing=_tell_standing(row, told["confirmations"]),
-        rival=find_rival(row) if row.status == chain.Transaction.Status.DROPPED else None,
+        standing=_tell_standing(row, told["confirmations"], rival),
+        rival=rival,
     )
 
 
-def _tell_standing(row: chain.Transaction, confirmations: int) -> Standing:
+def _tell_standing(row: chain.Transaction, confirmations: int, rival: chain.Transaction | None) -> Standing:
     if row.status == chain.Transaction.Status.PENDING:
         return _tell_waiting(row)
     if row.status == chain.Transaction.Status.DROPPED:
-        return Standing("refused", "dropped", _tell_dropped(row))
+        return Standing("refused", "dropped", _tell_dropped(row, rival))
     more = confirmations - 1
     if more == 0:
         return Standing("accepted", "in the last block", "No later block builds on it yet.")
@@ -140,17 +141,19 @@ def _tell_waiting(row: chain.Transaction) -> Standing:
         )
     further = Q(fee__gt=row.fee) | Q(fee=row.fee, txid__lt=row.txid)
     higher = pending.filter(Q(rate__gt=row.rate) | Q(rate=row.rate) & further).count()
-    place = "No other one that waits pays a higher fee."
+    place = "No other one that waits pays a higher fee rate."
     if higher:
         ones = "1 other that waits pays" if higher == 1 else f"{group_digits(higher)} others that wait pay"
         place = f"{ones} as much or more."
-    return Standing("waiting", "waits for a block", f"Blocks take the highest fees first. {place}")
+    return Standing("waiting", "waits for a block", f"Blocks take the highest fee rates first. {place}")
 
 
-def _tell_dropped(row: chain.Transaction) -> str:
+def _tell_dropped(row: chain.Transaction, rival: chain.Transaction | None) -> str:
     if row.kind == "reward":
         return "The block that it paid is not in the chain any more, and so the coins were never made."
-    if row.reason and not row.rival:
+    if rival is not None and rival.sequence != row.sequence:
+        return "It follows another transaction of its sender, which was dropped. Nothing was paid."
+    if row.reason and rival is None:
         return f"{row.reason} Nothing was paid."
     return (
         f"It can no longer be included: another transaction of its sender with the sequence number "

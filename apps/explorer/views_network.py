@@ -29,7 +29,7 @@ EFFORT_SECONDS = 3600
 @vary_on_headers("HX-Request")
 @explains_errors
 def mempool(request: HttpRequest) -> HttpResponse:
-    """What waits, by fee, and the block that it would make now; htmx asks for further rows alone."""
+    """What waits, by fee rate, and the block that it would make now; htmx asks for further rows alone."""
     after = request.GET.get("after", "")
     if after and not (len(after) == 64 and after.isalnum() and after.isascii()):
         raise BadParameter("after", "the id of a transaction")
@@ -69,8 +69,8 @@ def _next_block(block: projected.NextBlock) -> dict[str, Any]:
         "parts": projected.cut_parts(block),
         "full": full,
         "full_words": "0%" if not block.chosen else "less than 1%" if full < 1 else f"{full:.0f}%",
-        "lowest": min((item.fee for item in block.chosen), default=0),
-        "highest": max((item.fee for item in block.chosen), default=0),
+        "lowest": min((item.effective for item in block.chosen), default=0),
+        "highest": max((item.effective for item in block.chosen), default=0),
         "left_out": block.waiting - block.blocked - len(block.chosen),
     }
 
@@ -128,6 +128,7 @@ def _network_now() -> dict[str, Any]:
         "supply": issued - burned,
         "candidates": len(view.candidates),
         "round_seconds": view.round_seconds,
+        "mined_for": chain.get_problem(view.problem).title,
     }
 
 

@@ -28,7 +28,7 @@ function show(markup) {
   put("next", holder.content);
   const rows = part("rows");
   const fresh = part("rows", holder.content);
-  const names = (root) => [...root.querySelectorAll("tr")].map((row) => row.dataset.txid + row.cells[6]?.textContent).join();
+  const names = (root) => [...root.querySelectorAll("tr")].map((row) => row.dataset.txid + row.cells[7]?.textContent).join();
   if (names(rows) === names(fresh)) return;
   const isBusy = rows.matches(":hover") || rows.contains(document.activeElement) || rows.querySelectorAll("tr[data-txid]").length > 25;
   waiting = isBusy ? fresh : null;

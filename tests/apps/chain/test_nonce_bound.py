@@ -7,6 +7,7 @@ from django.test import Client
 
 from apps.chain.genesis import init_chain
 from apps.chain.models import Block
+from apps.common.formats import group_digits
 from protocol.errors import NonceOutOfRange
 from protocol.params import PARAMETERS, TESTING
 from tests.apps.chain.conftest import GENESIS_TIME
@@ -36,4 +37,8 @@ def test_one_more_transaction_opens_that_nonce(client: Client, miner: Miner) -> 
     assert block.nonce >= EACH
     shown = client.get(f"/api/v1/blocks/{block.hash}").json()
     assert (shown["nonce"], shown["nonce_limit"]) == (block.nonce, 2 * EACH)
+    assert (
+        f"below {group_digits(2 * EACH)}: each transaction"
+        in client.get(f"/blocks/{block.hash}/").content.decode()
+    )
     assert client.get("/api/v1/parameters").json()["nonces_per_transaction"] == EACH

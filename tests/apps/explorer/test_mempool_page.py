@@ -92,7 +92,7 @@ def test_it_lists_by_fee_page_by_page(client: Client, genesis: Block) -> None:
 def test_an_empty_mempool_says_what_that_means(client: Client, genesis: Block) -> None:
     html = client.get("/mempool/").content.decode()
     assert "Nothing waits" in html
-    assert "any fee gets in" in html
+    assert "any fee rate gets in" in html
 
 
 def test_the_fragment_holds_figures_and_rows(client: Client, genesis: Block) -> None:

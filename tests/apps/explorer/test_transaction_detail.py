@@ -1,7 +1,5 @@
 """A transaction's page: what it does, where it stands, and the proof that its block holds it."""
 
-from datetime import UTC, datetime
-
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
@@ -9,7 +7,6 @@ from pytest_django import DjangoAssertNumQueries
 from apps.chain.mempool import submit_transaction
 from apps.chain.models import Block, Transaction
 from apps.chain.services import connect_block, disconnect_block
-from apps.explorer import rivals
 from apps.explorer.standings import count_levels, get_transaction
 from protocol.encoding import encode
 from protocol.merkle import inclusion_path
@@ -60,7 +57,7 @@ def test_it_waits_then_is_in_the_last_block_then_has_blocks_on_top(client: Clien
 
 def test_it_says_how_many_pay_more(client: Client, genesis: Block) -> None:
     low = send(transfer(ALICE, (DAVE, 1), fee=1))
-    assert "No other one that waits pays a higher fee" in read(client, low)
+    assert "No other one that waits pays a higher fee rate" in read(client, low)
     send(transfer(BOB, (DAVE, 1), fee=5))
     assert "1 other that waits pays as much or more" in read(client, low)
 
@@ -95,19 +92,17 @@ def test_a_dropped_one_names_the_one_that_took_its_place(client: Client, miner: 
     assert f'href="/transactions/{winner.txid}/"' in html
 
 
-def test_the_one_that_took_its_place_is_found_behind_many_later_ones(
-    client: Client, miner: Miner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rivals, "LOOKED_AT", 2)
-    lost = send(transfer(ALICE, (DAVE, 1), fee=1))
-    winner = transfer(ALICE, (BOB, 1), fee=3)
-    block = miner.extend(signed=[winner])
-    for number in range(1, 4):
-        miner.extend(signed=[transfer(ALICE, (BOB, 1), sequence=number)])
-    seen = datetime.fromtimestamp(block.timestamp, UTC)
-    Transaction.objects.filter(txid=lost).update(first_seen=seen)
-    monkeypatch.setattr(rivals, "EARLIER_SECONDS", 0)
-    assert f'href="/transactions/{winner.txid}/"' in read(client, lost)
+def test_one_that_fell_with_another_names_that_one(client: Client, miner: Miner) -> None:
+    first = send(transfer(ALICE, (DAVE, 10**14 - 5), fee=1))
+    second = send(transfer(ALICE, (DAVE, 1), sequence=1))
+    send(transfer(ALICE, (DAVE, 1), fee=2))
+    assert "It follows" not in read(client, second)
+    third = send(transfer(ALICE, (DAVE, 10**14 - 10), sequence=1, fee=1))
+    last = send(transfer(ALICE, (DAVE, 1), sequence=2))
+    miner.extend(signed=[transfer(ALICE, (BOB, 100), fee=3)])
+    assert "The one before it" in read(client, last)
+    assert f'href="/transactions/{third}/"' in read(client, last)
+    assert "It follows" not in read(client, first)
 
 
 def test_one_whose_rival_is_unknown_stays_alone(client: Client, genesis: Block) -> None:
