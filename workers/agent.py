@@ -1,7 +1,7 @@
 """A worker of a member: one connection to the pool, a mining process a core, no broker and no database.
 
-docs/pool-protocol.md §7. Everything may be lost at any time: after a lost connection the worker proves its key
-again and goes on with its leases; those that it does not come back for are given to somebody else.
+docs/pool-protocol.md §7. Everything may be lost at any time: after a lost connection the worker proves its
+key again and goes on with its leases; those that it does not come back for are given to somebody else.
 """
 
 import asyncio
