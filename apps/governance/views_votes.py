@@ -145,6 +145,7 @@ def _list_numbers(standing: Standing) -> dict[str, Any]:
         "height": chain.get_tip().height,
         "draw": coming.height,
         "closes": coming.closes,
+        "quorum": coming.quorum,
         "stake": standing.stake,
         "total": sum(one.stake for one in standings.list_standings(row.subject)),
         "stakes": [[stake.address, stake.amount, stake.height] for stake in standing.stakes],

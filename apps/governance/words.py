@@ -75,6 +75,8 @@ class Effect:
     after: int
     height: int
     """Of that draw, at the earliest."""
+    missing: int
+    """Base units that would then still be missing for the quorum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def compute_effect(standing: Standing, amount: int) -> Effect:
         before=PPM * standing.stake // total if total else 0,
         after=PPM * (standing.stake + amount) // max(1, total + amount),
         height=draw.height + (chain.get_params().epoch_blocks if is_late else 0),
+        missing=max(0, draw.quorum - total - amount),
     )
 
 

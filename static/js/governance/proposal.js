@@ -31,11 +31,12 @@ export function freezeOf({ height, epoch, beacon }) {
 }
 
 /** The odds with and without an amount more, in the first draw in which it counts. */
-export function effectOf({ stake, total, draw, closes, height, epoch }, amount) {
+export function effectOf({ stake, total, draw, closes, height, epoch, quorum }, amount) {
   return {
     before: total ? stake / total : 0,
     after: (stake + amount) / (total + amount),
     height: height + 1 > closes ? draw + epoch : draw,
+    missing: Math.max(0, quorum - total - amount),
   };
 }
 
@@ -63,7 +64,7 @@ function showEffect() {
   }
   complain(problem, null);
   input.removeAttribute("aria-invalid");
-  const { before, after, height } = effectOf(proposal, amount);
+  const { before, after, height, missing } = effectOf(proposal, amount);
   const isLot = proposal.selection === "proportional";
   effect.replaceChildren(
     "Your ",
@@ -72,6 +73,7 @@ function showEffect() {
     ", from the draw of block ",
     element("span", { class: "num" }, group(height)),
     " on.",
+    ...(missing ? [" ", coins(format(missing, { isGrouped: true })), " more are then missing for the quorum."] : []),
   );
 }
 
