@@ -6,15 +6,14 @@ import base64
 import copy
 import json
 import random
-import threading
 from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from protocol import crypto
+from tests.browser.module_page import open_module_page
 from tests.browser.test_verify_vectors import Handler
 from tests.second import forms
 from tests.second import primitives as base
@@ -31,17 +30,8 @@ EVERY_KIND = {"transfer", "propose", "support", "withdraw", "keeper", "leave", "
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
     """An empty page that may load the modules, under the content policy of the site."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"http://127.0.0.1:{server.server_address[1]}/")
-    yield page
-    context.close()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with open_module_page(browser, Handler) as page:
+        yield page
 
 
 def call(page: Page, name: str, argument: object) -> Any:

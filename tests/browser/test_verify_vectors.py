@@ -2,15 +2,15 @@
 JavaScript, written from the text of the protocol.
 """
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from datasets import load_genesis_problem
+from tests.browser.module_page import open_module_page
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = {
@@ -72,17 +72,8 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
     """An empty page that may load the modules."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"http://127.0.0.1:{server.server_address[1]}/")
-    yield page
-    context.close()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with open_module_page(browser, Handler) as page:
+        yield page
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -4,9 +4,7 @@ signatures and keystores.
 
 import os
 import random
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from playwright.sync_api import Browser, Page
 from protocol import crypto
 from protocol.encoding import JsonValue, encode
 from protocol.keystore import LEAST_COST, Plaintext, open_keystore, parse_keystore, seal
+from tests.browser.module_page import open_module_page
 from tests.browser.test_verify_vectors import Handler
 
 # The least number of comparisons in each part, so that a part that is not read cannot pass.
@@ -36,17 +35,8 @@ IMPORT = "(await import('/browser/wallet_vectors.js'))"
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
     """An empty page that may load the modules, under the content policy of the site."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"http://127.0.0.1:{server.server_address[1]}/")
-    yield page
-    context.close()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with open_module_page(browser, Handler) as page:
+        yield page
 
 
 @pytest.mark.parametrize("name", PARTS)
