@@ -141,6 +141,8 @@ def list_standings(subject: str, status: str = OPEN) -> Sequence[Standing]:
 
 def build_standings(proposals: Sequence[Proposal]) -> list[Standing]:
     """How these proposals stand now."""
+    if not proposals:
+        return []
     params, height = chain.get_params(), chain.get_tip().height
     stakes = _list_stakes()
     drawn = _list_drawn()
