@@ -23,6 +23,7 @@ PRIVATE = "/api/v1/session"
 """What begins so is about one visitor: only this site's own pages may read it, and nothing keeps it."""
 FOREVER = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
+BODY_PIECE_BYTES = 64 * 1024
 Response = TypeVar("Response", bound=HttpResponseBase)
 _RANGE = re.compile(r"bytes=(\d{0,16})-(\d{0,16})")
 
@@ -117,6 +118,28 @@ def tagged(response: Response, tag: str, immutable: bool) -> Response:
     response["ETag"] = tag
     response["Cache-Control"] = FOREVER if immutable else REVALIDATE
     return response
+
+
+def read_bearer_token(request: HttpRequest) -> str:
+    """The bearer token of the request, empty without one."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def read_announced(request: HttpRequest) -> int:
+    """How many bytes the request says its body has, 0 when it does not say."""
+    text = request.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def read_body(request: HttpRequest, announced: int) -> bytes:
+    """At most ``announced`` bytes of the body; fewer when the connection ended early."""
+    pieces: list[bytes] = []
+    size = 0
+    while size < announced and (piece := request.read(min(BODY_PIECE_BYTES, announced - size))):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
 
 
 def keep_conventions(

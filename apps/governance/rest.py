@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Status
 
 from apps.chain import api as chain
-from apps.common.http import bytes_response
+from apps.common.http import bytes_response, read_announced, read_bearer_token, read_body
 from apps.common.pagination import DEFAULT_LIMIT, MAX_LIMIT, build_page
 from apps.common.rate_limits import name_client
 from apps.governance import previews, selectors, serializers, services, standings
@@ -47,7 +47,6 @@ PIECE: dict[str, Any] = {
     }
 }
 SHEET: dict[str, Any] = {"responses": {200: {"description": "The picture", "content": {"image/png": {}}}}}
-_READ_BYTES = 64 * 1024
 
 
 @router.post("/uploads", response={201: UploadBegun}, summary="Begin to upload a data set")
@@ -69,7 +68,7 @@ def upload_piece(
 ) -> dict[str, Any]:
     """The body is the bytes from `offset` on, at most `piece_bytes`. After a break, ask where to go on."""
     row = services.receive_piece(
-        upload=upload, token=read_token(request), offset=offset, data=_read_piece(request)
+        upload=upload, token=read_bearer_token(request), offset=offset, data=_read_piece(request)
     )
     return show_upload(row, PIECE_BYTES)
 
@@ -77,7 +76,7 @@ def upload_piece(
 @router.post("/uploads/{upload}/conversion", response={202: UploadOut}, summary="Convert a complete upload")
 def upload_convert(request: HttpRequest, upload: UUID, body: ConversionIn) -> Status:
     """Queues the conversion; the upload's `state` says when it is ready or refused."""
-    row = services.ask_conversion(upload=upload, token=read_token(request), options=body.to_options())
+    row = services.ask_conversion(upload=upload, token=read_bearer_token(request), options=body.to_options())
     return Status(202, show_upload(row, PIECE_BYTES))
 
 
@@ -90,7 +89,7 @@ def upload_status(request: HttpRequest, upload: UUID) -> dict[str, Any]:  # noqa
 @router.delete("/uploads/{upload}", response={204: None}, summary="Drop an upload")
 def upload_delete(request: HttpRequest, upload: UUID) -> Status:
     """Removes the file and the data set, unless a proposal names it."""
-    services.delete_upload(upload=upload, token=read_token(request))
+    services.delete_upload(upload=upload, token=read_bearer_token(request))
     return Status(204, None)
 
 
@@ -125,7 +124,7 @@ def upload_manifest(request: HttpRequest, upload: UUID, body: TermsIn) -> Writte
 @router.post("/uploads/{upload}/trials", response={202: UploadOut}, summary="Ask for a dry run")
 def upload_trials(request: HttpRequest, upload: UUID, body: TermsIn) -> Status:
     """A few networks of the active grammar are trained on the data; see `trials` of the upload."""
-    row = services.begin_trials(upload=upload, token=read_token(request), terms=body.to_terms())
+    row = services.begin_trials(upload=upload, token=read_bearer_token(request), terms=body.to_terms())
     return Status(202, show_upload(row, PIECE_BYTES))
 
 
@@ -133,7 +132,7 @@ def upload_trials(request: HttpRequest, upload: UUID, body: TermsIn) -> Status:
 def upload_trial(request: HttpRequest, upload: UUID, number: int, body: TrialIn) -> Status:
     """For the worker that does the dry run, with the token that it was given."""
     report = replace(body.to_report(), number=number)
-    services.record_trial(upload=upload, token=read_token(request), report=report)
+    services.record_trial(upload=upload, token=read_bearer_token(request), report=report)
     return Status(204, None)
 
 
@@ -190,22 +189,11 @@ def draw_detail(request: HttpRequest, height: PathHeight) -> dict[str, Any]:  # 
     }
 
 
-def read_token(request: HttpRequest) -> str:
-    """The bearer token of the request, empty without one."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if kind.lower() == "bearer" else ""
-
-
 def _read_piece(request: HttpRequest) -> bytes:
-    text = request.headers.get("Content-Length", "")
-    announced = int(text) if text.isascii() and text.isdigit() else 0
+    announced = read_announced(request)
     if announced > PIECE_BYTES:
         raise UploadTooLarge("Bytes of the piece", announced, PIECE_BYTES)
-    pieces: list[bytes] = []
-    size = 0
-    while size < announced and (piece := request.read(min(_READ_BYTES, announced - size))):
-        pieces.append(piece)
-        size += len(piece)
-    if size < announced or announced == 0:
-        raise PieceCutShort(size, announced)
-    return b"".join(pieces)
+    piece = read_body(request, announced)
+    if len(piece) < announced or announced == 0:
+        raise PieceCutShort(len(piece), announced)
+    return piece
