@@ -143,6 +143,7 @@ class Agent:
             for task in done - {stopping}:
                 task.result()
         finally:
+            self.is_stopping.set()
             await self._finish_all()
             for task in (*tasks, stopping):
                 task.cancel()
@@ -207,7 +208,7 @@ class Agent:
 
     async def _stay_connected(self) -> None:
         failures = 0
-        while True:
+        while not self.is_stopping.is_set():
             try:
                 async with await self._open() as socket:
                     await self._prove(socket)
@@ -280,11 +281,10 @@ class Agent:
                     if place.held is not None and place.held.is_due():
                         await self._beat(place.held)
                 continue
-            try:
-                text = await asyncio.wait_for(socket.recv(), wait)
-            except TimeoutError:
-                continue
-            self._hear(json.loads(text))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    text = await socket.recv()
+                self._hear(json.loads(text))
 
     def _hear(self, message: dict[str, Any]) -> None:
         kind = message["type"]

@@ -1,4 +1,4 @@
-"""Workers that join from elsewhere, honest and hostile: enrolled once, known by their key, fenced, revoked."""
+"""Workers that join from elsewhere, honest and hostile: enrolled once, known by a key, fenced, revoked."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

@@ -1,0 +1,142 @@
+"""A member's worker mines over its own connection: no Celery miner runs here at all.
+
+The tests are one story and run in order, on one folder of state.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from protocol import crypto
+from protocol.delegation import sign_statement
+from supervisor.configuration import ROOT
+from tests.network.running import MINE_SECONDS, RunningSystem
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.network
+
+WALLET = crypto.sha3_256(b"the wallet of the network test")
+TOKEN = crypto.sha3_256(b"the token of the network test")
+TOKEN_KEY = crypto.public_key(TOKEN).hex()
+ADDRESS = crypto.address(crypto.public_key(WALLET))
+LOST_AND_LEASED_AGAIN = """
+SELECT count(*) FROM pool_lease AS lost JOIN pool_lease AS again
+    ON again.template_id = lost.template_id AND again.nonce_start = lost.nonce_start
+WHERE lost.state = 'expired' AND again.attempt = lost.attempt + 1 AND again.started_at IS NOT NULL
+"""
+
+
+class Worker:
+    """`python -m workers join` as a process."""
+
+    def __init__(self, system: RunningSystem) -> None:
+        self.system = system
+        self.folder = system.home.parent / "worker"
+        self.popen: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.system.home.parent / "worker.log"
+
+    def start(self, *more: str) -> None:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("COINAI_")}
+        for name in ("DATABASE_URL", "BROKER_URL", "DJANGO_SETTINGS_MODULE"):
+            clean.pop(name, None)
+        command = [sys.executable, "-m", "workers", "join", self.system.url, "--processes", "1"]
+        command += ["--name", "desk", "--key", str(self.folder / "key"), *more]
+        with self.log.open("ab") as sink:
+            self.popen = subprocess.Popen(command, cwd=ROOT, env=clean, stdout=sink, stderr=sink)
+
+    def kill(self) -> None:
+        if self.popen is not None:
+            self.popen.kill()
+            self.popen.wait()
+
+    def end(self) -> int:
+        assert self.popen is not None
+        self.popen.send_signal(signal.SIGINT)
+        return self.popen.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def worker(system: RunningSystem) -> Iterator[Worker]:
+    system.extra["COINAI_WORKERS"] = "0"
+    made = Worker(system)
+    yield made
+    made.kill()
+
+
+def delegate(system: RunningSystem) -> None:
+    now = int(time.time())
+    statement, signature = sign_statement(
+        WALLET, network="testing", worker=TOKEN_KEY, label="desk", created=now, expires=now + 3600
+    )
+    body = json.dumps({"statement": statement.to_json(), "signature": signature}).encode()
+    request = urllib.request.Request(
+        f"{system.url}/api/v1/wallet/worker-keys", body, {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+def get_worker(system: RunningSystem) -> dict[str, Any]:
+    try:
+        return dict(system.get_json(f"pool/workers/{TOKEN_KEY}"))
+    except OSError:
+        return {"leases": 0, "state": "unknown"}
+
+
+def count_leased_again(system: RunningSystem) -> int:
+    environment = Path(f"/proc/{system.processes()['web'].pid}/environ").read_bytes().split(b"\0")
+    url = next(item[13:] for item in environment if item.startswith(b"DATABASE_URL="))
+    with psycopg.connect(url.decode()) as connection:
+        row = connection.execute(LOST_AND_LEASED_AGAIN).fetchone()
+    return int(row[0]) if row else 0
+
+
+def test_a_worker_joins_with_a_token_and_hands_in_a_share(system: RunningSystem, worker: Worker) -> None:
+    system.start()
+    delegate(system)
+    worker.start("--token", TOKEN.hex())
+    wait_until(lambda: get_worker(system)["leases"], seconds=120, what=f"a lease; see {worker.log}")
+    wait_until(
+        lambda: system.get_json(f"pool/shares?member={ADDRESS}")["items"],
+        seconds=2 * MINE_SECONDS,
+        what=f"a share; see {worker.log}",
+    )
+    assert (worker.folder / "key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_chain_grows_by_it_alone(system: RunningSystem) -> None:
+    system.mine(1, seconds=2 * MINE_SECONDS)
+
+
+def test_what_a_killed_worker_held_is_leased_again(system: RunningSystem, worker: Worker) -> None:
+    worker.kill()
+    before = count_leased_again(system)
+    wait_until(lambda: get_worker(system)["state"] == "offline", seconds=40, what="the worker to be missed")
+    worker.start()  # without the token: it is known by its key
+    wait_until(
+        lambda: count_leased_again(system) > before, seconds=120, what=f"the lost range; see {worker.log}"
+    )
+
+
+def test_it_does_not_need_the_broker(system: RunningSystem, worker: Worker) -> None:
+    system.kill("valkey")
+    system.mine(1, seconds=2 * MINE_SECONDS)
+    assert worker.popen is not None
+    assert worker.popen.poll() is None
+
+
+def test_ctrl_c_ends_it_cleanly(system: RunningSystem, worker: Worker) -> None:
+    assert worker.end() == 0
+    assert system.end() == 0
