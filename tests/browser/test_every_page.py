@@ -49,6 +49,8 @@ PAGES = {
     "nothing": "/blocks/{transaction}/",
     "no such page": "/nowhere/",
     "faucet": "/faucet/",
+    "propose a problem": "/problems/propose/",
+    "grammar playground": "/grammars/playground/",
     "no such grant": "/faucet/grants/00000000-0000-0000-0000-000000000000/",
 }
 

@@ -54,20 +54,20 @@ function facts({ report, shape, data_bytes: size }) {
 function classTable(upload, examples) {
   const { classes } = upload.report;
   const most = Math.max(...classes.flatMap((one) => [one.train, one.validation]));
-  const head = ["Class", examples ? "" : "Examples", "To learn from", "To be judged by"];
+  const head = ["Class", ...(examples ? [] : ["Examples"]), "To learn from", "To be judged by"];
   const rows = classes.slice(0, MOST_CLASSES).map((one, row) =>
     element("tr", {},
       element("th", { scope: "row" }, one.name),
-      element("td", {}, examples ? "" : strip(upload, row, one.name)),
+      examples ? null : element("td", {}, strip(upload, row, one.name)),
       element("td", { class: "right num" }, group(one.train), bar(one.train / most)),
       element("td", { class: "right num" }, group(one.validation), bar(one.validation / most))));
   const hidden = classes.length - MOST_CLASSES;
-  return table("Classes", `class-table${examples ? " without-examples" : ""}`, head, rows, hidden > 0 ? `${many(hidden, "more class", "more classes")}.` : "");
+  return table("Classes", examples ? "balance-table" : "class-table", head, rows, hidden > 0 ? `${many(hidden, "more class", "more classes")}.` : "");
 }
 
 function table(title, kind, head, rows, note) {
   const grid = element("table", { class: kind },
-    element("thead", {}, element("tr", {}, ...head.map((words, i) => element("th", { scope: "col", class: i > 1 && kind.startsWith("class") ? "right" : "" }, words)))),
+    element("thead", {}, element("tr", {}, ...head.map((words, i) => element("th", { scope: "col", class: i > 0 && /^To /.test(words) ? "right" : false }, words)))),
     element("tbody", {}, ...rows));
   return element("div", { class: "report-part" },
     element("h3", {}, title),
