@@ -15,6 +15,7 @@ from apps.chain import api as chain
 from apps.common.formats import format_exact_time, format_percent, group_digits, shorten
 from apps.explorer.models import AddressSummary, ContentSummary, ModelRecord
 from apps.explorer.statistics import get_totals
+from apps.pool import api as pool
 from protocol.crypto import parse_address
 from protocol.errors import ProtocolError
 
@@ -29,7 +30,7 @@ _DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[ T](\d{1,2}):(\d{2})(?:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Something found: ``kind`` is block, transaction, address, model, problem or grammar."""
+    """Something found: ``kind`` is block, transaction, address, member, model, problem or grammar."""
 
     kind: str
     id: str
@@ -61,6 +62,7 @@ def get_only_hit(text: str) -> Hit | None:
         hits = [
             hit for hit in hits if hit.kind == "block" and hit.label == f"Block {group_digits(int(query))}"
         ]
+    hits = [hit for hit in hits if hit.kind != "member"]  # their addresses' pages say more
     return hits[0] if len(hits) == 1 else None
 
 
@@ -119,6 +121,10 @@ def _find_addresses(prefix: str) -> Iterator[Hit]:
         yield _address_hit(row.address, many)
     if not rows and is_address(prefix):
         yield _address_hit(prefix, "not seen in the chain")
+    for address, url in pool.list_members(prefix, MOST_OF_A_KIND):
+        yield Hit(
+            "member", address, f"Pool member {shorten(address, 10, 6)}", "points, earnings, payouts", url
+        )
 
 
 def is_address(text: str) -> bool:

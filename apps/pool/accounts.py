@@ -32,9 +32,14 @@ EARNING = (EntryKind.CREDIT, EntryKind.BONUS, EntryKind.REVERSAL)
 DAYS = 30
 
 
+def find_member(address: str) -> Member | None:
+    """The member of this address, if there is one."""
+    return Member.objects.filter(address=address).first()
+
+
 def get_member(address: str) -> Member:
     """The member of this address. Raises: UnknownMember."""
-    member = Member.objects.filter(address=address).first()
+    member = find_member(address)
     if member is None:
         raise UnknownMember(address)
     return member

@@ -131,7 +131,7 @@ def _judge(row: AlertSettings, seen: Seen, last: str | None, now: datetime) -> A
 def deliver_alert(*, alert: int) -> None:
     """One attempt to tell a webhook. The attempt is counted before it is made; two are never made at once."""
     now = timezone.now()
-    row = Alert.objects.select_related("member__alert_settings").filter(id=alert).first()
+    row = Alert.objects.select_related("member").filter(id=alert).first()
     if row is None:
         return
     pause = PAUSES[row.attempts] if row.attempts < len(PAUSES) else None
@@ -139,8 +139,8 @@ def deliver_alert(*, alert: int) -> None:
     # Should this process die now, the alert is tried again after the pause.
     if not held.update(attempts=F("attempts") + 1, next_at=now + timedelta(seconds=pause or PAUSES[-1])):
         return
-    settings = row.member.alert_settings
-    if not settings.webhook or row.attempts > len(PAUSES):
+    settings = AlertSettings.objects.filter(member=row.member).first()
+    if settings is None or not settings.webhook or row.attempts > len(PAUSES):
         _note(alert, Delivery.FAILED, row.problem or "there is no webhook any more")
         return
     body = encode(alert_to_json(row))

@@ -2,16 +2,31 @@
 
 from typing import Any
 
+from django.urls import reverse
+
 from apps.chain import api as chain
-from apps.pool import accounts, live, selectors
+from apps.pool import accounts, dashboards, live, selectors
 from protocol.crypto import address
 
-__all__ = ["get_effort", "get_winning_run", "list_active_runs", "list_runs_for_block", "pool_summary"]
+__all__ = [
+    "get_effort",
+    "get_winning_run",
+    "list_active_runs",
+    "list_members",
+    "list_runs_for_block",
+    "pool_summary",
+]
 
 
 def get_effort(seconds: int = 3600) -> dict[str, int | float]:
     """What the pool's workers report of the last ``seconds``."""
     return selectors.get_effort(seconds)
+
+
+def list_members(prefix: str, limit: int) -> list[tuple[str, str]]:
+    """(address, page) of the members whose addresses begin so."""
+    found = dashboards.list_members(prefix, limit)
+    return [(address, reverse("pool:member", args=[address])) for address in found]
 
 
 def list_active_runs() -> list[dict[str, Any]]:

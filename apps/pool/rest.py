@@ -12,10 +12,12 @@ from apps.common.pagination import DEFAULT_LIMIT, MAX_LIMIT, build_page
 from apps.pool import accounts, schemas, services
 from apps.pool.api import pool_summary
 from apps.pool.errors import UploadCutShort, UploadTooLarge
+from apps.pool.rest_members import router as members_router
 from apps.pool.rest_workers import router as workers_router
 
 router = Router(tags=["pool"])
 router.add_router("", workers_router)
+router.add_router("", members_router)
 PIECE_BYTES = 64 * 1024
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Before = Annotated[int | None, Query(ge=0, lt=2**63)]
@@ -36,12 +38,6 @@ def pool_points(request: HttpRequest) -> HttpResponse:
     if table is None:
         raise NotFound("table of points")
     return json_response(request, table)
-
-
-@router.get("/pool/members/{address}", response=schemas.MemberOut, summary="A member of the pool")
-def pool_member(request: HttpRequest, address: str) -> HttpResponse:
-    """Points, share of the next block, balances, earnings by day, what was refused and why."""
-    return json_response(request, accounts.describe_member(accounts.get_member(address)))
 
 
 @router.get("/pool/shares", response=schemas.SharePage, summary="Shares, newest first")

@@ -20,13 +20,14 @@ register = template.Library()
 PAGES = (
     ("Live", "home"),
     ("Blocks", "block_list"),
+    ("Pool", "pool:pool"),
     ("Models", "model_list"),
     ("Problems", "problem_list"),
     ("Grammars", "grammar_list"),
     ("Mempool", "mempool"),
     ("Network", "network"),
 )
-"""Names and views of the main pages, in the order of the navigation."""
+"""Names and views of the main pages, in the order of the navigation; views of other apps in full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,5 +112,5 @@ def site_state(context: template.Context) -> SiteState:
     tip: Block | None = None
     with suppress(NotReady, DatabaseError):
         tip = known if isinstance(known, Block) else get_tip()
-    pages = tuple(Page(name, reverse(f"explorer:{view}")) for name, view in PAGES)
+    pages = tuple(Page(name, reverse(view if ":" in view else f"explorer:{view}")) for name, view in PAGES)
     return SiteState(settings.COINAI_NETWORK, tip.height if tip else None, tip.hash if tip else "", pages)
