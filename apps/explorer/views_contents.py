@@ -17,6 +17,7 @@ from apps.explorer.access import explains_errors
 from apps.explorer.charts import show_quality
 from apps.explorer.class_names import find_class_names
 from apps.explorer.examples import has_pictures, plan_sheet
+from apps.explorer.kept import keep
 from apps.explorer.models import ContentSummary, ModelRecord
 from apps.explorer.problem_page import describe_balance, list_classes
 from apps.explorer.selectors import METRICS
@@ -39,7 +40,7 @@ def problem_list(request: HttpRequest) -> HttpResponse:
     """Problems that blocks are about, the last used first."""
     found, context = _list_contents(request, "problem")
     context["problems"] = [_show_problem(row) for row in found]
-    context |= governance.show_open("problem")
+    context |= _show_open("problem")
     return render(request, "explorer/problem_list.html", context)
 
 
@@ -79,7 +80,7 @@ def grammar_list(request: HttpRequest) -> HttpResponse:
     """Grammars that networks are derived by, the last used first."""
     found, context = _list_contents(request, "grammar")
     context["grammars"] = [_show_grammar(row) for row in found]
-    context |= governance.show_open("grammar")
+    context |= _show_open("grammar")
     return render(request, "explorer/grammar_list.html", context)
 
 
@@ -132,6 +133,12 @@ def _list_contents(request: HttpRequest, subject: str) -> tuple[Sequence[Content
     shown = found[:PAGE_CONTENTS]
     older = f"{shown[-1].last_height}.{shown[-1].id}" if len(found) > PAGE_CONTENTS else ""
     return shown, {"active": api.get_active(subject), "older": older, "before": before}
+
+
+def _show_open(subject: str) -> dict[str, Any]:
+    """The open proposals; they depend on the chain alone, and are read from many entries of the ledger."""
+    tip = chain.get_tip()
+    return {"tip": tip} | keep(tip.hash, ("open", subject), lambda: governance.show_open(subject))
 
 
 def _show_problem(row: ContentSummary) -> dict[str, Any]:

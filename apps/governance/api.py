@@ -22,6 +22,8 @@ def summarise_contents(contents: Sequence[str]) -> Mapping[str, dict[str, Any]]:
     """
     rows = Proposal.objects.filter(content__in=contents).order_by("height", "txid")
     latest = {row.content: row for row in rows}
+    if not latest:
+        return {}
     return {
         one.proposal.content: {
             "proposal": one.proposal.txid,
