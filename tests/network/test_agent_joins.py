@@ -29,6 +29,7 @@ WALLET = crypto.sha3_256(b"the wallet of the network test")
 TOKEN = crypto.sha3_256(b"the token of the network test")
 TOKEN_KEY = crypto.public_key(TOKEN).hex()
 ADDRESS = crypto.address(crypto.public_key(WALLET))
+LOST = "SELECT count(*) FROM pool_lease WHERE state = 'expired' AND enrolled_id IS NOT NULL"
 LOST_AND_LEASED_AGAIN = """
 SELECT count(*) FROM pool_lease AS lost JOIN pool_lease AS again
     ON again.template_id = lost.template_id AND again.nonce_start = lost.nonce_start
@@ -56,6 +57,11 @@ class Worker:
         command += ["--name", "desk", "--key", str(self.folder / "key"), *more]
         with self.log.open("ab") as sink:
             self.popen = subprocess.Popen(command, cwd=ROOT, env=clean, stdout=sink, stderr=sink)
+
+    def has_fresh_work(self) -> bool:
+        """Whether the newest line of the log says that a lease has begun, after one that a tip ended."""
+        lines = [line for line in self.log.read_text().splitlines() if " lease" in line]
+        return len(lines) > 1 and "lease: block" in lines[-1] and "new_tip" in lines[-2]
 
     def kill(self) -> None:
         if self.popen is not None:
@@ -95,11 +101,12 @@ def get_worker(system: RunningSystem) -> dict[str, Any]:
         return {"leases": 0, "state": "unknown"}
 
 
-def count_leased_again(system: RunningSystem) -> int:
+def count(system: RunningSystem, question: str) -> int:
+    """The answer of the running site's database."""
     environment = Path(f"/proc/{system.processes()['web'].pid}/environ").read_bytes().split(b"\0")
     url = next(item[13:] for item in environment if item.startswith(b"DATABASE_URL="))
     with psycopg.connect(url.decode()) as connection:
-        row = connection.execute(LOST_AND_LEASED_AGAIN).fetchone()
+        row = connection.execute(question).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -121,12 +128,13 @@ def test_the_chain_grows_by_it_alone(system: RunningSystem) -> None:
 
 
 def test_what_a_killed_worker_held_is_leased_again(system: RunningSystem, worker: Worker) -> None:
+    # Just after a new tip, when no model can move the tip on before the lease expires.
+    wait_until(worker.has_fresh_work, seconds=MINE_SECONDS, what=f"a new tip; see {worker.log}")
     worker.kill()
-    before = count_leased_again(system)
-    wait_until(lambda: get_worker(system)["state"] == "offline", seconds=40, what="the worker to be missed")
+    wait_until(lambda: count(system, LOST), seconds=40, what="the worker to be missed")
     worker.start()  # without the token: it is known by its key
     wait_until(
-        lambda: count_leased_again(system) > before, seconds=120, what=f"the lost range; see {worker.log}"
+        lambda: count(system, LOST_AND_LEASED_AGAIN), seconds=120, what=f"the lost range; see {worker.log}"
     )
 
 

@@ -149,9 +149,9 @@ def _choose_terms(worker: EnrolledWorker, template: Template, now: datetime) -> 
     table = read_table(template.point_table)
     fresh = now - timedelta(seconds=get_pool_settings().terms_seconds)
     is_fresh = worker.terms_at is not None and worker.terms_at >= fresh
-    if is_fresh and worker.share_threshold in table.thresholds:
-        points = table.points_at(worker.share_threshold)
-        return ShareTerms(worker.share_threshold, points, worker.member.mode == MemberMode.SOLO)
+    threshold = worker.share_threshold
+    if is_fresh and threshold is not None and threshold in table.thresholds:
+        return ShareTerms(threshold, table.points_at(threshold), worker.member.mode == MemberMode.SOLO)
     probe = Lease(template=template)
     terms = fix_share_terms(lease=probe, member=worker.member, worker=worker.name, now=now)
     if terms is not None:

@@ -69,16 +69,18 @@ def create_lease(*, epoch: int, member: Member | None = None) -> Lease | None:
 
 
 def plan_leases(*, epoch: int) -> list[UUID]:
-    """Cut as many leases as should wait in the queue, and return all that are to be sent, oldest first."""
-    numbers = get_pool_settings()
-    waiting = Lease.objects.filter(
-        state__in=[LeaseState.OPEN, LeaseState.DISPATCHED], template__status__in=LIVING
-    ).count()
-    for _ in range(count_operator_workers() + numbers.extra_leases - waiting):
+    """Cut as many leases as should wait in the queue, and return those to be sent, oldest first.
+
+    What is open beyond that, such as ranges that were lost, is left to the workers of members.
+    """
+    wanted = count_operator_workers() + get_pool_settings().extra_leases
+    living = Lease.objects.filter(template__status__in=LIVING)
+    sent = living.filter(state=LeaseState.DISPATCHED).count()
+    unsent = living.filter(state=LeaseState.OPEN)
+    for _ in range(wanted - sent - unsent.count()):
         if create_lease(epoch=epoch) is None:
             break
-    unsent = Lease.objects.filter(state=LeaseState.OPEN, template__status__in=LIVING)
-    return list(unsent.order_by("created_at").values_list("id", flat=True))
+    return list(unsent.order_by("created_at").values_list("id", flat=True)[: max(0, wanted - sent)])
 
 
 def mark_dispatched(*, lease: UUID) -> str | None:

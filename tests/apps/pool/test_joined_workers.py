@@ -281,7 +281,7 @@ def test_false_claims_of_a_joined_worker_get_its_member_banned(pool: Any) -> Non
     services.open_template(key=world.KEY)
     offer = services.claim_leases([services.Wish(ALICE.key, 0)])[0]
     assert isinstance(offer, services.Offer)
-    row = Lease.objects.select_related("template").get(id=offer.lease["id"])
+    row = Lease.objects.select_related("template").get(id=str(offer.lease["id"]))
     lease = world.TakenLease(row, offer.token)
     handed_in = lease.hand_in(0, claimed_error=world.ERRORS[0] - 1)
     services.verify_submission(submission=handed_in.id)

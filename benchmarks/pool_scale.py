@@ -1,0 +1,237 @@
+"""``python -m benchmarks.pool_scale``: a thousand joined workers against one web process and one coordinator,
+over real sockets.
+
+A whole site runs, with one real miner, so that the tips are real ones. The simulated workers enrol, prove
+their keys, take leases, send a heartbeat each second, finish leases, and note when a cancel for a new tip
+arrives. They share the machine with the site.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from benchmarks.measure import print_table
+from benchmarks.private_site import describe_load
+from protocol import crypto
+from protocol.delegation import sign_statement
+from protocol.enrolment import connection_bytes, enrolment_bytes
+from tests.network.running import RunningSystem
+
+NETWORK = "devnet"
+AT_ONCE = 16  # workers that connect or enrol at the same time
+WORKERS_A_WALLET = 100
+BEATS_A_LEASE = 30
+READY_SECONDS = 300
+OPERATIONS = ("lease", "ok", "cancel")
+"""What counts as a lease operation: given, renewed or finished, cancelled."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What all simulated workers saw."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    answers: list[float] = field(default_factory=list)  # seconds from a heartbeat to its answer
+    cancels: list[float] = field(default_factory=list)  # Unix times
+    with_lease: set[int] = field(default_factory=set)
+
+
+class SimulatedWorker:
+    """One connection with one place, as workers/agent.py has it, without training."""
+
+    def __init__(self, number: int, host: str, seen: Seen) -> None:
+        self.number, self.host, self.seen = number, host, seen
+        self.secret = crypto.sha3_256(b"worker %d of the benchmark" % number)
+        self.key = crypto.public_key(self.secret).hex()
+        self.lease: dict[str, Any] | None = None
+        self.sent_at = 0.0
+        self.beats = number % BEATS_A_LEASE
+
+    def enrol(self) -> None:
+        """Delegate to the worker's key and enrol it, over HTTP."""
+        wallet = crypto.sha3_256(b"wallet %d" % (self.number // WORKERS_A_WALLET))
+        now = int(time.time())
+        statement, signature = sign_statement(
+            wallet, network=NETWORK, worker=self.key, label="one", created=now, expires=now + 86_400
+        )
+        self._post("wallet/worker-keys", {"statement": statement.to_json(), "signature": signature})
+        fields = {"token_key": self.key, "worker_key": self.key, "name": f"w{self.number}", "device": "none"}
+        signed = crypto.sign(self.secret, enrolment_bytes(network=NETWORK, **fields)).hex()
+        self._post("pool/workers", {**fields, "signature": signed})
+
+    def _post(self, path: str, body: dict[str, Any]) -> None:
+        headers = {"Content-Type": "application/json"}
+        url = f"http://{self.host}/api/v1/{path}"
+        request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+        urllib.request.urlopen(request, timeout=60).close()
+
+    async def run(self, gate: asyncio.Semaphore) -> None:
+        """Work until cancelled; a lost connection is counted and opened again."""
+        while True:
+            try:
+                async with gate:
+                    socket = await connect(f"ws://{self.host}/ws/pool/", open_timeout=60, proxy=None)
+                    await self._prove(socket)
+                await self._work(socket)
+            except (OSError, WebSocketException, TimeoutError, KeyError):
+                self.seen.counts["lost connection"] += 1
+                await asyncio.sleep(1.0)
+
+    async def _prove(self, socket: ClientConnection) -> None:
+        await socket.send(json.dumps({"type": "join", "worker": self.key}))
+        nonce = json.loads(await socket.recv())["nonce"]
+        message = connection_bytes(network=NETWORK, host=self.host, worker_key=self.key, nonce=nonce)
+        proof = {"type": "prove", "signature": crypto.sign(self.secret, message).hex(), "device": "none"}
+        rest = {"threads": 1, "version": "0", "slots": 1, "steps_per_second": 1.0}
+        await socket.send(json.dumps(proof | rest))
+        if json.loads(await socket.recv())["type"] != "welcome":
+            raise OSError("the pool did not welcome the worker")
+        await socket.send(json.dumps({"type": "want", "slot": 0}))
+
+    async def _work(self, socket: ClientConnection) -> None:
+        beating = asyncio.create_task(self._beat(socket))
+        try:
+            async for text in socket:
+                self._hear(json.loads(text))
+        finally:
+            beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError, WebSocketException):
+                await beating
+            self.lease = None
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        self.seen.counts[kind] += 1
+        if kind == "lease":
+            self.lease = message
+            self.seen.with_lease.add(self.number)
+        elif kind == "ok":
+            self.seen.answers.append(time.monotonic() - self.sent_at)
+        elif kind == "cancel":
+            if message["reason"] == "new_tip":
+                self.seen.cancels.append(time.time())
+            self.lease = None
+
+    async def _beat(self, socket: ClientConnection) -> None:
+        await asyncio.sleep(self.number % 100 / 100)
+        while True:
+            await asyncio.sleep(1.0)
+            if self.lease is None:
+                continue
+            self.beats += 1
+            is_over = self.beats % BEATS_A_LEASE == 0
+            message: dict[str, Any] = {
+                "type": "finished" if is_over else "heartbeat",
+                "lease": self.lease["lease"]["id"],
+                "token": self.lease["token"],
+                "tried": 100,
+                "skipped": 0,
+                "cpu_seconds": 1.0,
+            }
+            if is_over:
+                self.lease = None
+            self.sent_at = time.monotonic()
+            await socket.send(json.dumps(message if is_over else {**message, "runs": []}))
+
+
+async def follow_tips(url: str, tips: list[float]) -> None:
+    """Note the Unix time of every new tip, as the database tells it."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("LISTEN coinai_tip")
+        async for _ in connection.notifies():
+            tips.append(time.time())
+
+
+async def simulate(
+    workers: Sequence[SimulatedWorker], seen: Seen, url: str, seconds: float
+) -> dict[str, Any]:
+    """Connect all workers, then measure for ``seconds``."""
+    tips: list[float] = []
+    gate = asyncio.Semaphore(AT_ONCE)
+    tasks = [asyncio.create_task(worker.run(gate)) for worker in workers]
+    tasks.append(asyncio.create_task(follow_tips(url, tips)))
+    began = time.monotonic()
+    while len(seen.with_lease) < len(workers) and time.monotonic() < began + READY_SECONDS:
+        await asyncio.sleep(0.2)
+    ready, before = time.monotonic() - began, Counter(seen.counts)
+    for values in (seen.answers, seen.cancels, tips):
+        values.clear()
+    began = time.monotonic()
+    await asyncio.sleep(seconds)
+    elapsed = time.monotonic() - began
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    seen.counts.subtract(before)
+    delays = [min(at - tip for tip in tips if tip <= at) for at in seen.cancels if any(t <= at for t in tips)]
+    return {"ready": ready, "elapsed": elapsed, "tips": len(tips), "delays": delays}
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value below which a share of them lies; NaN without any."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+
+
+def find_database(system: RunningSystem) -> str:
+    """The address of the running site's database, from its environment."""
+    environment = Path(f"/proc/{system.processes()['web'].pid}/environ").read_bytes().split(b"\0")
+    return next(item[13:] for item in environment if item.startswith(b"DATABASE_URL=")).decode()
+
+
+def measure(system: RunningSystem, count: int, seconds: float) -> None:
+    """Measure one running system and print what was found."""
+    seen = Seen()
+    workers = [SimulatedWorker(number, f"127.0.0.1:{system.port}", seen) for number in range(count)]
+    began = time.monotonic()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(SimulatedWorker.enrol, workers))
+    enrolled = time.monotonic() - began
+    found = asyncio.run(simulate(workers, seen, find_database(system), seconds))
+    operations = sum(seen.counts[name] for name in OPERATIONS) / found["elapsed"]
+    rows = [
+        ("workers enrolled a second", f"{count / enrolled:.0f}"),
+        ("workers with a lease", f"{len(seen.with_lease)} of {count} after {found['ready']:.0f} s"),
+        ("lease operations a second", f"{operations:.0f}"),
+        ("heartbeat to answer, median", f"{1000 * quantile(seen.answers, 0.5):.0f} ms"),
+        ("heartbeat to answer, p95", f"{1000 * quantile(seen.answers, 0.95):.0f} ms"),
+        ("new tips", str(found["tips"])),
+        ("cancels delivered", str(len(seen.cancels))),
+        ("tip to cancel, median", f"{1000 * quantile(found['delays'], 0.5):.0f} ms"),
+        ("tip to cancel, p95", f"{1000 * quantile(found['delays'], 0.95):.0f} ms"),
+        ("connections lost", str(seen.counts["lost connection"])),
+    ]
+    note = f"{count} workers for {seconds:g} s; {describe_load()}"
+    print_table("Workers of members", note, ("what", "measured"), rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workers", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=120.0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        system = RunningSystem(Path(folder) / "home", extra={"COINAI_NETWORK": NETWORK})
+        try:
+            system.start()
+            measure(system, options.workers, options.seconds)
+        finally:
+            system.clean_up()
+
+
+if __name__ == "__main__":
+    main()
