@@ -48,6 +48,7 @@ PAGES = {
     "no proposal": "/proposals/nothing/",
     "nothing": "/blocks/{transaction}/",
     "no such page": "/nowhere/",
+    "join the pool": "/pool/join/",
     "faucet": "/faucet/",
     "propose a problem": "/problems/propose/",
     "grammar playground": "/grammars/playground/",
