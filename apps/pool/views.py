@@ -125,7 +125,8 @@ def _show_member(request: HttpRequest, address: str, **typed: Any) -> HttpRespon
         context |= _own_settings(row, address) | typed
     if row is None:
         parse_address(address)
-        return render(request, "pool/member_new.html", context, status=200 if is_own else 404)
+        status = 400 if typed else 200 if is_own else 404
+        return render(request, "pool/member_new.html", context, status=status)
     shown = accounts.describe_member(row)
     context |= {
         "member": shown,
