@@ -11,9 +11,10 @@ def find_rival(row: chain.Transaction) -> chain.Transaction | None:
     one, or the dropped one before it with which it fell; None when it went for another reason.
     """
     rows = chain.Transaction.objects.defer("raw")
-    rival: chain.Transaction | None = row
+    last = row
     for _ in range(MOST_STEPS):
-        rival = rows.filter(txid=rival.rival).first() if rival.rival else None
+        rival = rows.filter(txid=last.rival).first() if last.rival else None
         if rival is None or rival.sequence != row.sequence or rival.status != rival.Status.DROPPED:
             return rival
+        last = rival
     return None
