@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from apps.common.notify import notify
 from apps.pool.conf import get_pool_settings
 from apps.pool.errors import UnknownWorker, WorkerRevoked
 from apps.pool.models import EnrolledWorker, Lease, LeaseState, MemberMode, Template, TemplateStatus
@@ -51,7 +50,6 @@ def claim_leases(wishes: Sequence[Wish]) -> list[Answer]:
         rest = served[len(pairs) :]
         for number, offer in zip(rest, _cut([wishes[item] for item in rest], workers, now), strict=False):
             answers[number] = offer
-        notify("coinai_lease")
     return answers
 
 

@@ -157,7 +157,8 @@ def finish_lease(*, lease: str, token: str, effort: Effort, holder: str | None =
             raise explain_refusal(row.id, token)
         _end_runs([row.id], RunState.ABANDONED, now)
         _learn_size(row, effort, now)
-        notify("coinai_lease", str(row.id))
+        if row.enrolled_id is None:  # members' workers take the next one themselves
+            notify("coinai_lease", str(row.id))
 
 
 def expire_leases(which: QuerySet[Lease] | None = None) -> list[Lease]:
