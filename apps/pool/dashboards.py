@@ -239,7 +239,7 @@ def explain_refusals(rows: Iterable[Mapping[str, Any]]) -> Sequence[Json]:
 def _explain(code: int) -> Json:
     error = ERRORS.get(code)
     if error is None:
-        return {"name": f"code {code}", "reason": ""}
+        return {"name": "refused", "reason": ""}
     reason = (error.__doc__ or "").strip().split("\n\n")[0]
     return {"name": error.name.replace("_", " "), "reason": " ".join(reason.split())}
 

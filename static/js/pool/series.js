@@ -6,6 +6,7 @@ import { group } from "../format.js";
 const HEIGHT = 180;
 const DAY = 86400;
 const utc = (unix, options) => new Date(unix * 1000).toLocaleString("en-GB", { timeZone: "UTC", ...options });
+const WHOLE = [1, 2, 5].flatMap((lead) => Array.from({ length: 9 }, (_, power) => lead * 10 ** power)).sort((a, b) => a - b);
 const MINUTE = { hour: "2-digit", minute: "2-digit" };
 const DATE = { day: "numeric", month: "short" };
 
@@ -43,6 +44,7 @@ class SeriesChart {
   #options(width) {
     const { label, unit, kind } = this.#series;
     const isDays = kind === "days";
+    const isWhole = this.#series.y.every((value) => value === null || Number.isInteger(value)) && !unit;
     const accent = colour("--accent");
     const axis = {
       stroke: colour("--ink-3"),
@@ -51,32 +53,40 @@ class SeriesChart {
       font: '12px "Plex Sans", sans-serif',
       gap: 6,
     };
-    const number = (value) => (value == null ? "–" : `${words(value)}${unit ? ` ${unit}` : ""}`);
+    const number = (value) => `${words(value)}${unit ? ` ${unit}` : ""}`;
     return {
       width,
       height: HEIGHT,
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0],
       tzDate: (unix) => uPlot.tzDate(new Date(unix * 1000), "UTC"),
       cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: (_, __, high) => [0, Math.max(1e-8, (high ?? 0) * 1.1) || 1] } },
       axes: [
         { ...axis, size: 26, space: 72, values: (_, ticks) => ticks.map((tick) => utc(tick, isDays ? DATE : MINUTE)), ...(isDays ? { incrs: [DAY, 2 * DAY, 5 * DAY, 7 * DAY, 14 * DAY] } : {}) },
-        { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => words(tick)) },
+        { ...axis, size: 52, ...(isWhole ? { incrs: WHOLE } : {}), values: (_, ticks) => ticks.map((tick) => words(tick)) },
       ],
       series: [
-        { label: isDays ? "day" : "at", value: (_, value) => (value == null ? "–" : utc(value, isDays ? DATE : MINUTE)) },
+        { label: isDays ? "day" : "at", value: latest((value) => utc(value, isDays ? DATE : MINUTE)) },
         {
           label,
           stroke: accent,
           width: isDays ? 0 : 1.75,
           fill: isDays ? accent : colour("--accent-wash"),
-          points: { show: false },
+          points: { show: !isDays, size: 5, fill: accent },
           paths: isDays ? uPlot.paths.bars({ size: [0.6, 40] }) : uPlot.paths.linear(),
-          value: (_, value) => number(value),
+          value: latest(number),
         },
       ],
     };
   }
+}
+
+// What the legend says: the value under the pointer, else the last one.
+function latest(tell) {
+  return (plot, value, series, index) => {
+    const shown = index === null || index === undefined ? plot.data[series].at(-1) : value;
+    return shown == null ? "–" : tell(shown);
+  };
 }
 
 const words = (value) => (Number.isInteger(value) ? group(value) : String(Number(value.toPrecision(4))));
