@@ -15,18 +15,10 @@ from django.db import InterfaceError, OperationalError
 from apps.pool import services
 from apps.pool.batching import PerLoop
 from apps.pool.conf import get_pool_settings
-from apps.pool.errors import (
-    BadPoolMessage,
-    LeaseExpired,
-    LeaseTaken,
-    LeaseVoid,
-    TooManyPoolMessages,
-    TooManySlots,
-    WorkerNotProven,
-    WorkerRevoked,
-)
+from apps.pool.errors import BadPoolMessage, LeaseExpired, LeaseTaken, LeaseVoid, TooManyPoolMessages
 from apps.pool.messages import Finished, Heartbeat, Hello, Join, Message, Prove, Resume, Want, parse_message
 from apps.pool.pushes import get_pushes
+from apps.pool.worker_errors import TooManySlots, WorkerNotProven, WorkerRevoked
 from protocol.enrolment import NONCE_BYTES
 from protocol.errors import ProtocolError
 

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from apps.pool.accounts import read_next_window
 from apps.pool.conf import get_pool_settings
-from apps.pool.errors import UnknownRun, UnknownWorker
+from apps.pool.errors import UnknownRun
 from apps.pool.models import EnrolledWorker, Lease, Member, ReceiptLine, Refusal, Run, Share
 from apps.pool.selectors import online_leases
+from apps.pool.worker_errors import UnknownWorker
 from protocol.errors import ERRORS
 
 RATE_MINUTES = 60

@@ -6,9 +6,9 @@ from django.http import HttpRequest
 from ninja import Field, Router, Schema, Status
 
 from apps.pool import services
-from apps.pool.errors import UnknownWorker
 from apps.pool.models import EnrolledWorker
 from apps.pool.selectors import find_worker, worker_to_json
+from apps.pool.worker_errors import UnknownWorker
 
 router = Router(tags=["pool"])
 HEX_KEY = Field(min_length=64, max_length=64, description="64 lowercase hexadecimal digits")

@@ -17,6 +17,7 @@ SITE_ERRORS = (
     "apps.wallet.errors",
     "apps.wallet.cli.errors",
     "apps.pool.errors",
+    "apps.pool.worker_errors",
     "apps.explorer.errors",
     "apps.governance.errors",
 )

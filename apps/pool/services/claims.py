@@ -9,13 +9,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.pool.conf import get_pool_settings
-from apps.pool.errors import UnknownWorker, WorkerRevoked
 from apps.pool.models import EnrolledWorker, Lease, LeaseState, MemberMode, Template, TemplateStatus
 from apps.pool.selectors import explain_refusal, get_lease, hash_token
 from apps.pool.services.heartbeats import check_holder, get_expiry
 from apps.pool.services.leases import LIVING, TOKEN_BYTES, Offer, describe_lease
 from apps.pool.services.members import check_not_banned
 from apps.pool.services.shares import ShareTerms, fix_share_terms, read_table
+from apps.pool.worker_errors import UnknownWorker, WorkerRevoked
 from protocol.errors import ProtocolError
 
 

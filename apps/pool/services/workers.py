@@ -8,7 +8,12 @@ from django.utils import timezone
 
 from apps.chain import api as chain
 from apps.pool.conf import get_pool_settings
-from apps.pool.errors import (
+from apps.pool.messages import Prove
+from apps.pool.models import EnrolledWorker, Lease, LeaseState, Member
+from apps.pool.push import push_revoked
+from apps.pool.services.leases import expire_leases
+from apps.pool.services.members import check_not_banned, ensure_member
+from apps.pool.worker_errors import (
     BadEnrolment,
     JoinTokenUsed,
     UnknownWorker,
@@ -16,11 +21,6 @@ from apps.pool.errors import (
     WorkerRevoked,
     WrongWorkerSignature,
 )
-from apps.pool.messages import Prove
-from apps.pool.models import EnrolledWorker, Lease, LeaseState, Member
-from apps.pool.push import push_revoked
-from apps.pool.services.leases import expire_leases
-from apps.pool.services.members import check_not_banned, ensure_member
 from apps.wallet import api as wallet
 from protocol.crypto import check_public_key
 from protocol.encoding import require_hex

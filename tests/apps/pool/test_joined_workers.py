@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from apps.pool import errors, services
+from apps.pool import errors, services, worker_errors
 from apps.pool.messages import Effort
 from apps.pool.models import EnrolledWorker, Lease, LeaseState, Member, Template
 from apps.pool.push import push_cancel, push_open
@@ -68,12 +68,12 @@ def test_two_workers_of_one_name_are_told_apart() -> None:
     ("body", "error"),
     [
         (lambda: BOB.body(), UnknownWorkerKey),
-        (lambda: ALICE.body(signed_by="mallory"), errors.WrongWorkerSignature),
-        (lambda: {**ALICE.body(), "name": "other"}, errors.WrongWorkerSignature),
-        (lambda: {**ALICE.body(), "signature": "zz"}, errors.WrongWorkerSignature),
-        (lambda: {**ALICE.body(), "worker_key": "0" * 64}, errors.BadEnrolment),
-        (lambda: {**ALICE.body(), "name": "two\nlines"}, errors.BadEnrolment),
-        (lambda: {**ALICE.body(), "device": "x" * 101}, errors.BadEnrolment),
+        (lambda: ALICE.body(signed_by="mallory"), worker_errors.WrongWorkerSignature),
+        (lambda: {**ALICE.body(), "name": "other"}, worker_errors.WrongWorkerSignature),
+        (lambda: {**ALICE.body(), "signature": "zz"}, worker_errors.WrongWorkerSignature),
+        (lambda: {**ALICE.body(), "worker_key": "0" * 64}, worker_errors.BadEnrolment),
+        (lambda: {**ALICE.body(), "name": "two\nlines"}, worker_errors.BadEnrolment),
+        (lambda: {**ALICE.body(), "device": "x" * 101}, worker_errors.BadEnrolment),
     ],
 )
 def test_an_enrolment_that_is_not_right_is_refused(body: Any, error: type[ProtocolError]) -> None:
@@ -85,14 +85,14 @@ def test_an_enrolment_that_is_not_right_is_refused(body: Any, error: type[Protoc
 
 def test_a_token_that_was_used_is_worthless_to_a_thief() -> None:
     ALICE.join()
-    assert enrol(CHARLIE.body()).json()["code"] == errors.JoinTokenUsed.code
+    assert enrol(CHARLIE.body()).json()["code"] == worker_errors.JoinTokenUsed.code
 
 
 def test_a_worker_does_not_enrol_a_second_time_with_another_token() -> None:
     ALICE.join()
     twice = Joiner("alice", token="another token")
     twice.delegate()
-    assert enrol(twice.body()).json()["code"] == errors.WorkerKeyEnrolled.code
+    assert enrol(twice.body()).json()["code"] == worker_errors.WorkerKeyEnrolled.code
 
 
 def test_a_revoked_token_enrols_nobody() -> None:
@@ -156,13 +156,15 @@ async def test_a_worker_resumes_its_lease_over_a_new_connection(connection: Join
 async def test_a_wrong_signature_is_refused(connection: JoinedConnection) -> None:
     await call(ALICE.join)
     answer = await connection.prove(ALICE, signed_by="mallory")
-    assert answer["code"] == errors.WrongWorkerSignature.code
+    assert answer["code"] == worker_errors.WrongWorkerSignature.code
     assert await connection.is_closed() == 4400
 
 
 async def test_a_proof_for_another_site_is_refused(connection: JoinedConnection) -> None:
     await call(ALICE.join)
-    assert (await connection.prove(ALICE, host="evil.example"))["code"] == errors.WrongWorkerSignature.code
+    assert (await connection.prove(ALICE, host="evil.example"))[
+        "code"
+    ] == worker_errors.WrongWorkerSignature.code
 
 
 async def test_a_replayed_proof_is_refused(connection: JoinedConnection) -> None:
@@ -172,13 +174,13 @@ async def test_a_replayed_proof_is_refused(connection: JoinedConnection) -> None
     other = JoinedConnection()
     await other.open()
     await other.challenge(ALICE)
-    assert (await other.ask(proof))["code"] == errors.WrongWorkerSignature.code
+    assert (await other.ask(proof))["code"] == worker_errors.WrongWorkerSignature.code
     await other.close()
-    assert (await connection.ask(proof))["code"] == errors.WorkerNotProven.code
+    assert (await connection.ask(proof))["code"] == worker_errors.WorkerNotProven.code
 
 
 async def test_an_unknown_worker_is_refused(connection: JoinedConnection) -> None:
-    assert (await connection.prove(BOB))["code"] == errors.UnknownWorker.code
+    assert (await connection.prove(BOB))["code"] == worker_errors.UnknownWorker.code
 
 
 @pytest.mark.parametrize(
@@ -190,13 +192,13 @@ async def test_an_unknown_worker_is_refused(connection: JoinedConnection) -> Non
     ],
 )
 async def test_nothing_is_given_before_the_proof(connection: JoinedConnection, message: Any) -> None:
-    assert (await connection.ask(message))["code"] == errors.WorkerNotProven.code
+    assert (await connection.ask(message))["code"] == worker_errors.WorkerNotProven.code
 
 
 async def test_a_place_that_was_not_announced_is_refused(connection: JoinedConnection) -> None:
     await call(ALICE.join)
     await connection.prove(ALICE, slots=2)
-    assert (await connection.want(2))["code"] == errors.TooManySlots.code
+    assert (await connection.want(2))["code"] == worker_errors.TooManySlots.code
 
 
 async def test_a_stolen_lease_token_is_of_no_use_without_the_worker_s_key(
@@ -237,7 +239,7 @@ async def test_a_revoked_worker_loses_its_lease_and_its_connection_at_once(
 ) -> None:
     await begin(connection)
     await call(ALICE.revoke)
-    assert (await connection.receive())["code"] == errors.WorkerRevoked.code
+    assert (await connection.receive())["code"] == worker_errors.WorkerRevoked.code
     states = await call(lambda: sorted(Lease.objects.values_list("state", flat=True)))
     assert states == [LeaseState.EXPIRED, LeaseState.OPEN]
     again = JoinedConnection()
@@ -295,7 +297,7 @@ def test_many_claims_at_once_are_disjoint_and_only_bad_ones_are_refused() -> Non
     services.open_template(key=world.KEY)
     wishes = [services.Wish(key, slot) for slot in range(20) for key in (ALICE.key, BOB.key, "00" * 32)]
     offers = services.claim_leases(wishes)
-    assert sum(isinstance(offer, errors.UnknownWorker) for offer in offers) == 20
+    assert sum(isinstance(offer, worker_errors.UnknownWorker) for offer in offers) == 20
     given = [offer.lease for offer in offers if isinstance(offer, services.Offer)]
     ranges = sorted((int(str(lease["nonce_start"])), int(str(lease["nonce_end"]))) for lease in given)
     assert ranges == [(4096 * number, 4096 * (number + 1)) for number in range(40)]
