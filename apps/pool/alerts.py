@@ -21,7 +21,15 @@ from apps.common.site_tasks import request_task
 from apps.pool import webhooks
 from apps.pool.conf import get_pool_settings
 from apps.pool.errors import BadMemberSettings, BadWebhook
-from apps.pool.models import Alert, AlertKind, AlertSettings, Delivery, EnrolledWorker, Lease, Member
+from apps.pool.models import (
+    Alert,
+    AlertKind,
+    AlertSettings,
+    Delivery,
+    EnrolledWorker,
+    Lease,
+    Member,
+)
 from protocol.encoding import encode
 
 TASK = "pool.deliver_alert"
@@ -30,6 +38,8 @@ PAUSES = (60, 300, 1800)
 WATCHED = timedelta(days=2)
 """The operator's workers are known by their leases alone, and no longer than this."""
 MINUTES = range(1, 24 * 60 + 1)
+MOST_READ = 120
+"""Minutes of leases that are looked through for a worker's last sign of life."""
 MOST_SHOWN = 20
 MOST_AT_ONCE = 100
 
@@ -85,21 +95,27 @@ def watch_member(*, settings: int, now: datetime) -> int:
         }
         made = [
             alert
-            for seen in list_last_seen(row.member, now)
+            for seen in list_last_seen(row.member, now, row.minutes)
             if (alert := _judge(row, seen, last.get(seen.worker), now)) is not None
         ]
         return len(Alert.objects.bulk_create(made, ignore_conflicts=True))
 
 
-def list_last_seen(member: Member, now: datetime) -> Sequence[Seen]:
-    """When each of a member's workers was heard of last; those whose key was taken back are left out."""
+def list_last_seen(member: Member, now: datetime, minutes: int) -> Sequence[Seen]:
+    """When each of a member's workers was heard of last; those whose key was taken back are left out.
+
+    A joined worker's row says when it came and when it last finished a lease; what is newer, the leases of
+    the last ``minutes`` and some more say. The old ones, perhaps a million, are not read.
+    """
     joined = EnrolledWorker.objects.filter(member=member, revoked_at=None)
-    beats = joined.annotate(beat=Max("leases__heartbeat_at")).values_list("key", "name", "seen_at", "beat")
-    found = [
-        Seen(key, name, max(at for at in (seen, beat) if at is not None))
-        for key, name, seen, beat in beats
-        if seen is not None or beat is not None
-    ]
+    since = now - timedelta(minutes=min(minutes, MOST_READ) + 10)
+    recent = Lease.objects.filter(member=member, enrolled__isnull=False, heartbeat_at__gte=since)
+    beats = dict(recent.values_list("enrolled").annotate(beat=Max("heartbeat_at")).order_by())
+    found = []
+    for key, name, at in joined.values_list("key", "name", "seen_at").order_by("name"):
+        heard = [moment for moment in (at, beats.get(key)) if moment is not None]
+        if heard:
+            found.append(Seen(key, name, max(heard)))
     own = Lease.objects.filter(member=member, enrolled=None, heartbeat_at__gte=now - WATCHED)
     names = own.values_list("worker").annotate(beat=Max("heartbeat_at"))
     return found + [Seen(name, name, beat) for name, beat in names.order_by("worker")]

@@ -242,7 +242,7 @@ def _explain(code: int) -> Json:
     if error is None:
         return {"name": "refused", "reason": ""}
     reason = (error.__doc__ or "").strip().split("\n\n")[0]
-    return {"name": error.name.replace("_", " "), "reason": " ".join(reason.split())}
+    return {"name": error.name.replace("_", " "), "reason": " ".join(reason.split()).replace("``", "")}
 
 
 def list_rewards(member: Member) -> Sequence[ReceiptLine]:

@@ -178,6 +178,7 @@ def worker(request: HttpRequest, worker: str) -> HttpResponse:
     """One worker: what it trains, how busy its machine is, what was refused of it."""
     view = dashboards.get_worker(worker)
     runs = [live.run_to_json(run) for run in dashboards.list_worker_runs(view.id)]
+    load = dashboards.list_load(view.id)
     current = chain.get_round()
     problem = chain.get_problem(current.problem)
     context = {
@@ -187,7 +188,8 @@ def worker(request: HttpRequest, worker: str) -> HttpResponse:
         "runs": runs[:SHOWN_RUNS],
         "shape": ",".join(map(str, problem.shape)),
         "classes": problem.classes,
-        "load": dashboards.list_load(view.id),
+        "load": load,
+        "has_load": any(value is not None for value in load["y"]),
         "leases": dashboards.list_leases(view.id),
         "shares": dashboards.sum_shares(view.address, view.name),
         "refusals": dashboards.list_worker_refusals(view.address, view.name),

@@ -26,6 +26,7 @@ from apps.chain.mempool import submit_transaction  # noqa: E402
 from apps.chain.models import Block, Transaction  # noqa: E402
 from apps.chain.node import Node  # noqa: E402
 from apps.chain.services import connect_block, disconnect_block  # noqa: E402
+from apps.common.live import publish  # noqa: E402
 from apps.explorer.models import ModelRecord  # noqa: E402
 from apps.explorer.reports import make_report  # noqa: E402
 from apps.pool import services  # noqa: E402
@@ -38,6 +39,7 @@ from protocol.errors import NotMinable  # noqa: E402
 from protocol.params import CAI  # noqa: E402
 from protocol.transactions import Output, Transfer, sign_transaction  # noqa: E402
 from tests.apps.chain.miner import Miner, submit  # noqa: E402
+from tests.browser.pool_cast import fill_pool  # noqa: E402
 
 BLOCKS = 27  # more than a page of the list
 SECONDS = 4  # from block to block, as Miner makes them
@@ -67,21 +69,25 @@ class Stage:
         stale = self._make_stale()
         won = self.connect()
         self.node.step()
-        return {
-            "transaction": transfer.txid,
-            "included": included.hash,
-            "stale": stale.hash,
-            "won": won["hash"],
-            "miner": included.miner,
-            "alice": address(public_key(ALICE)),
-            "reward": included.positions.get(position=0).transaction_id,
-            "waiting": self._transfer(FAR).txid,  # the ones before it are missing
-            "nobody": address(public_key(sha3_256(b"nobody"))),
-            "problem": included.problem,
-            "grammar": included.grammar,
-            "unread": included.model,
-            "outside": stale.model,
-        } | self._report_on(won["hash"])
+        return (
+            {
+                "transaction": transfer.txid,
+                "included": included.hash,
+                "stale": stale.hash,
+                "won": won["hash"],
+                "miner": included.miner,
+                "alice": address(public_key(ALICE)),
+                "reward": included.positions.get(position=0).transaction_id,
+                "waiting": self._transfer(FAR).txid,  # the ones before it are missing
+                "nobody": address(public_key(sha3_256(b"nobody"))),
+                "problem": included.problem,
+                "grammar": included.grammar,
+                "unread": included.model,
+                "outside": stale.model,
+            }
+            | self._fill_pool(won["hash"], transfer.txid)
+            | self._report_on(won["hash"])
+        )
 
     def connect(self) -> dict[str, Any]:
         """The pool trains a network, it becomes the next block, and the node says so."""
@@ -141,6 +147,17 @@ class Stage:
     def miner_connects(self, contents: BlockContents) -> Block:
         """Evaluate and connect a block on the tip."""
         return connect_block(block_hash=evaluate_block(block_hash=submit(contents).hash).hash)
+
+    def best(self) -> dict[str, Any]:
+        """The pool has a best model, which wins soon."""
+        publish("pool_best", {"error": 74_300, "layers": [], "wins_at": time.time() + 42})
+        return {}
+
+    def _fill_pool(self, block: str, txid: str) -> dict[str, Any]:
+        row = Block.objects.get(hash=block)
+        members = (address(public_key(ALICE)), address(public_key(sha3_256(b"bob"))), row.miner)
+        run = Run.objects.select_related("lease__template").get(block=block)
+        return fill_pool(row, run.lease.template, members, txid) | {"run": run.id}
 
     @staticmethod
     def _report_on(block: str) -> dict[str, Any]:
@@ -220,7 +237,17 @@ def serve(stage: Stage, commands: TextIO, answers: TextIO) -> None:
     """Obey until the input ends."""
     known: dict[str, Callable[..., dict[str, Any]]] = {
         name: getattr(stage, name)
-        for name in ("build", "connect", "train", "report", "progress", "candidate", "pay", "reorganise")
+        for name in (
+            "build",
+            "connect",
+            "train",
+            "report",
+            "progress",
+            "candidate",
+            "pay",
+            "reorganise",
+            "best",
+        )
     }
     for line in commands:
         answers.write(json.dumps(known[line.strip()]()) + "\n")

@@ -170,7 +170,7 @@ class Comparison {
     return {
       width,
       height: HEIGHT,
-      padding: [8, 8, 0, 0],
+      padding: [8, 24, 0, 0],
       cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false } },
       scales: { x: { time: false }, y: { distr: logAxes.on ? 3 : 1, range: (_, low, high) => range(low, high, isError) } },
       axes: [

@@ -165,7 +165,7 @@ def hook(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Ho
         assert address == ("203.0.113.7", 8443)  # what the name was looked up as, and nothing else
         return connect(("127.0.0.1", port), **options)
 
-    monkeypatch.setattr(webhooks.socket, "create_connection", go)
+    monkeypatch.setattr(socket, "create_connection", go)
     monkeypatch.setattr(
         webhooks,
         "send",
@@ -225,7 +225,7 @@ def test_a_name_that_leads_inside_is_given_up_at_once(
     worker: EnrolledWorker, asked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", 8443))]
-    monkeypatch.setattr(webhooks.socket, "getaddrinfo", lambda *args, **options: found)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: found)
     row = make_silent(worker)
     tasks.deliver_alert(alert=row.pk)
     row.refresh_from_db()
@@ -278,7 +278,7 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch: 
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443))
         for address in ("93.184.216.34", "192.168.0.1")
     ]
-    monkeypatch.setattr(webhooks.socket, "getaddrinfo", lambda *args, **options: found)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: found)
     with pytest.raises(BadWebhook):
         webhooks.resolve_public("example.org", 443)
 
