@@ -18,6 +18,7 @@ from tests.browser.wallet import CHARLIE, fund, make_wallet
 
 TEXT = "# A grammar to vote on\n" + shipped_grammar("default").decode()
 MOST_BLOCKS = 10
+EPOCH = 4
 
 
 def read(site: Site, path: str) -> Any:
@@ -74,6 +75,10 @@ def test_two_wallets_vote_and_the_next_blocks_are_mined_under_what_the_lot_picks
     alice, bob = open_page("/wallet/create/"), open_page("/wallet/create/")
     for page in (alice, bob):
         fund(site, make_wallet(page), 60_000)
+    while (
+        read(site, "status")["height"] + 2
+    ) % EPOCH:  # so that nothing stands still when Bob changes his mind
+        site.tell("connect")
     proposal = propose(site)
     for page in (alice, bob):
         page.goto(f"{site.url}/proposals/{proposal}/")
@@ -84,6 +89,15 @@ def test_two_wallets_vote_and_the_next_blocks_are_mined_under_what_the_lot_picks
     for page, own in ((alice, "50"), (bob, "20")):
         expect(page.locator("#standing")).to_contain_text("of 2 supporters")
         expect(page.locator("[data-mine-words]")).to_contain_text(re.compile(rf"has {own}.000"))
+
+    bob.get_by_role("button", name="Take it back").click()
+    box = bob.locator("dialog[open]")
+    expect(box).to_contain_text(re.compile("You take back 20.000 CAI from «A grammar to vote on»"))
+    box.get_by_role("button", name="Sign and send").click()
+    expect(bob.locator("[data-sent]")).to_contain_text("Taking it back")
+    site.tell("connect")
+    expect(bob.locator("#standing")).to_contain_text("of 1 supporter")
+    expect(bob.locator("[data-mine]")).to_be_hidden()
 
     for _ in range(MOST_BLOCKS):
         shown = read(site, f"proposals/{proposal}")
