@@ -18,13 +18,13 @@ from apps.governance.schemas import (
     ConversionIn,
     DrawDetail,
     DrawPage,
-    ExamplesOut,
     ManifestOut,
     ProposalDetail,
     ProposalPage,
     TermsIn,
     TrialIn,
     UploadBegun,
+    UploadExamplesOut,
     UploadIn,
     UploadOut,
     show_upload,
@@ -100,7 +100,7 @@ def upload_terms(request: HttpRequest, upload: UUID) -> dict[str, Any]:  # noqa:
     return suggest_terms(row, chain.get_params())
 
 
-@router.get("/uploads/{upload}/examples", response=ExamplesOut, summary="Examples of an upload")
+@router.get("/uploads/{upload}/examples", response=UploadExamplesOut, summary="Examples of an upload")
 def upload_examples(request: HttpRequest, upload: UUID) -> dict[str, Any]:  # noqa: ARG001
     """A few of each of the first classes, as the bytes that a network sees."""
     return {"items": previews.list_values(selectors.get_ready_upload(upload))}

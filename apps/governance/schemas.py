@@ -11,18 +11,21 @@ from apps.governance.manifests import Terms
 from apps.governance.models import Trial, Upload
 from apps.governance.services import TrialReport
 
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+"""What the database's texts can hold, and no name has to have."""
+
 
 class UploadIn(Schema):
     """A file to come."""
 
-    filename: str = Field(min_length=1, max_length=200)
+    filename: str = Field(min_length=1, max_length=200, pattern=PRINTABLE)
     bytes: int = Field(ge=1, le=2**53 - 1)
 
 
 class ConversionIn(Schema):
     """What the proposer chooses; what is left out is found out."""
 
-    label: str = Field("", max_length=200)
+    label: str = Field("", max_length=200, pattern=PRINTABLE)
     validation_ppm: int = Field(250_000, ge=10_000, le=900_000)
     size: int = Field(0, ge=0, le=512)
     grey: bool = False
@@ -59,7 +62,7 @@ class ManifestOut(Schema):
     deposit: int = Field(description="base units that proposing it locks")
 
 
-class ExampleOut(Schema):
+class UploadExampleOut(Schema):
     """An example to learn from, as the bytes that a network sees."""
 
     label: int = Field(description="number of its class")
@@ -67,17 +70,17 @@ class ExampleOut(Schema):
     values: list[int]
 
 
-class ExamplesOut(Schema):
+class UploadExamplesOut(Schema):
     """A few examples of each class."""
 
-    items: list[ExampleOut]
+    items: list[UploadExampleOut]
 
 
 class TrialIn(Schema):
     """A worker's report on one network of a dry run."""
 
     number: int
-    text: str = Field(max_length=65_536)
+    text: str = Field(max_length=65_536, pattern=PRINTABLE)
     layers: list[Any] = Field(max_length=1000)
     parameters: int = Field(ge=0, le=2**53 - 1)
     macs: int = Field(ge=0, le=2**53 - 1)

@@ -9,7 +9,12 @@ from tests.browser.site import Site
 from tests.browser.test_every_page import check_with_axe, settle
 from tests.browser.wallet import fund, make_wallet
 
-SMALL = "<net> ::= flatten <fcs>\n<fcs> ::= <fc> | <fc> <fcs>\n<fc> ::= fc <units> relu\n<units> ::= 16 | 32 | 64\n"
+SMALL = """\
+<net> ::= flatten <fcs>
+<fcs> ::= <fc> | <fc> <fcs>
+<fc> ::= fc <units> relu
+<units> ::= 16 | 32 | 64
+"""
 MANY = 30_000  # milliseconds for a thousand derivations on a busy machine
 
 
@@ -37,7 +42,7 @@ def test_a_grammar_is_checked_tried_and_proposed(site: Site, open_page: OpenPage
     expect(page.locator("[data-one-tree]")).to_contain_text("<fcs>")
     expect(page.locator(".histogram")).to_have_count(3)
     expect(page.locator("[data-estimate]")).to_contain_text("256 seeds are tried, and at least 16")
-    assert "#g=%3Cnet" in page.url
+    expect(page).to_have_url(re.compile("#g=%3Cnet"))
     page.locator("[data-diff-panel] summary").click()
     expect(page.locator(".diff-in").first).to_contain_text("<net> ::= flatten <fcs>")
     before = page.locator("[data-nonce-shown]").inner_text()

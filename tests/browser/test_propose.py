@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PHONE, OpenPage
 from tests.browser.crew import Crew
@@ -130,8 +130,13 @@ def test_an_upload_waits_out_a_lost_connection_and_a_reload(
     path = tmp_path / "long.csv"
     path.write_text("a,b\n" + "1,2\n" * 200_000)
     page = open_page("/problems/propose/", may_complain=True)
-    tried = []
-    page.route("**/pieces?offset=*", lambda route: (tried.append(1), route.abort()))
+    tried: list[str] = []
+
+    def lose(route: Route) -> None:
+        tried.append(route.request.url)
+        route.abort()
+
+    page.route("**/pieces?offset=*", lose)
     page.locator("[data-file]").set_input_files(path)
     expect(page.locator("[data-upload-state]")).to_contain_text("waiting for the connection")
     page.unroute("**/pieces?offset=*")

@@ -1,5 +1,6 @@
 """Dry runs: asked for by an upload's sender, done by a mining worker, reported back network by network."""
 
+import json
 import math
 import secrets
 from dataclasses import dataclass
@@ -109,6 +110,8 @@ def _check(report: TrialReport) -> None:
         raise BadReport(f"there are networks 0 to {networks - 1}, not {report.number}")
     if report.state not in STATES:
         raise BadReport(f"the state must be one of {', '.join(STATES)}")
+    if "\\u0000" in json.dumps(report.layers):
+        raise BadReport("the layers have a character that nothing can keep")
     for point in report.curve:
         if len(point) != 4 or not all(math.isfinite(value) for value in point):
             raise BadReport("a point is four numbers: seconds, step, loss, error")

@@ -67,7 +67,7 @@ function classTable(upload, examples) {
 
 function table(title, kind, head, rows, note) {
   const grid = element("table", { class: kind },
-    element("thead", {}, element("tr", {}, ...head.map((words, i) => element("th", { scope: "col", class: i > 0 && /^To /.test(words) ? "right" : false }, words)))),
+    element("thead", {}, element("tr", {}, ...head.map((words, i) => element("th", { scope: "col", class: i > 0 && /^(To .*|Number|Inputs|Empty)$/.test(words) ? "right" : false }, words)))),
     element("tbody", {}, ...rows));
   return element("div", { class: "report-part" },
     element("h3", {}, title),

@@ -82,7 +82,7 @@ export class TrialPicture {
     const { trials = [], guess, floor } = this.#last ?? {};
     if (!trials.length || this.#chart.clientWidth === 0) return this.#clear();
     const points = trials.map((trial) => trial.curve.filter((point) => point[3] !== null));
-    const end = Math.max(1, ...points.flat().map((point) => point[0]));
+    const end = Math.max(0.1, ...points.flat().map((point) => point[0]));
     const flat = (value) => [[0, end], [value / 10000, value / 10000]];
     const data = uPlot.join([
       ...points.map((curve) => [curve.map((point) => point[0]), curve.map((point) => Math.max(point[3], 1) / 10000)]),

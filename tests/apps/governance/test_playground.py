@@ -28,7 +28,7 @@ def test_it_begins_with_the_active_grammar_or_another(client: Client) -> None:
 def test_a_mistake_is_shown_with_line_and_column(client: Client) -> None:
     page = look(client, "<net> ::= flatten <fcs>\n<fcs> ::= fc 16 | | fc 8\n")
     assert "line 2, column 19" in page.lower()
-    assert "Code 4" in page
+    assert "Code 500" in page
 
 
 def test_a_grammar_is_derived_and_tried(client: Client) -> None:
