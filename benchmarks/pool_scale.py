@@ -29,6 +29,7 @@ from benchmarks.private_site import describe_load
 from protocol import crypto
 from protocol.delegation import sign_statement
 from protocol.enrolment import connection_bytes, enrolment_bytes
+from tests.network import running
 from tests.network.running import RunningSystem
 
 NETWORK = "devnet"
@@ -223,7 +224,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--start", type=int, default=300, help="seconds that the site may take to start")
     options = parser.parse_args()
+    running.START_SECONDS = options.start
     with tempfile.TemporaryDirectory() as folder:
         system = RunningSystem(Path(folder) / "home", extra={"COINAI_NETWORK": NETWORK})
         try:
