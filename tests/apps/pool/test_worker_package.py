@@ -6,6 +6,7 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 from django.test import Client
 
 from apps.pool.worker_package import VERSION, build_wheel, wheel_name
@@ -45,6 +46,7 @@ def test_it_imports_without_django_celery_or_torch(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", IMPORT, str(tmp_path)], check=True, cwd=tmp_path)
 
 
+@pytest.mark.django_db
 def test_the_site_serves_it() -> None:
     answer = Client().get(f"/pool/worker/{wheel_name()}")
     assert answer.status_code == 200
