@@ -37,6 +37,7 @@ def pool(request: HttpRequest) -> HttpResponse:
     numbers = get_pool_settings()
     view = chain.get_round()
     best = summary["best"]
+    problem = chain.get_problem(view.problem)
     context = {
         "tip": view.parent,
         "pool": summary,
@@ -44,6 +45,8 @@ def pool(request: HttpRequest) -> HttpResponse:
         "wins_in": None if not best or best["wins_at"] is None else best["wins_at"] - view.now,
         "round": view,
         "terms": numbers,
+        "shape": ",".join(map(str, problem.shape)),
+        "classes": problem.classes,
         "online": dashboards.list_online(),
         "rates": dashboards.list_rates(),
         "points": dashboards.list_points(),

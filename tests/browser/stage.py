@@ -150,7 +150,8 @@ class Stage:
 
     def best(self) -> dict[str, Any]:
         """The pool has a best model, which wins soon."""
-        publish("pool_best", {"error": 74_300, "layers": [], "wins_at": time.time() + 42})
+        text = "conv 48 5 relu flatten"
+        publish("pool_best", {"error": 74_300, "text": text, "layers": [], "wins_at": time.time() + 42})
         return {}
 
     def _fill_pool(self, block: str, txid: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def test_the_best_counts_down_and_the_charts_are_drawn(site: Site, open_page: Op
     expect(sentence).to_have_text(
         re.compile(r"Our best, 7\.43%, wins in 0:[34]\d unless somebody is better\.")
     )
+    expect(page.locator("#best-glyph svg")).to_be_visible()
     first = sentence.inner_text()
     expect(sentence).not_to_have_text(first)
 

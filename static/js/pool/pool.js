@@ -69,8 +69,25 @@ function growRates(count) {
 
 function setBest(value) {
   if (best.error && !value.error) idle = "A new round has begun; nothing to hand in yet.";
+  if ((value.text ?? "") !== (best.text ?? "")) drawGlyph(value.text ?? "");
   best = value;
   tell();
+}
+
+/** The server draws every glyph, so that there is one geometry; its answer is cached for ever. */
+async function drawGlyph(text) {
+  const host = $("#best-glyph");
+  host.replaceChildren();
+  if (!text) return;
+  const query = new URLSearchParams({ text, shape: host.dataset.shape, classes: host.dataset.classes });
+  try {
+    const response = await fetch(`${host.dataset.url}?${query}`);
+    if (!response.ok || (best.text ?? "") !== text) return;
+    const drawing = new DOMParser().parseFromString(await response.text(), "image/svg+xml").documentElement;
+    host.replaceChildren(document.importNode(drawing, true));
+  } catch {
+    // The connection is lost; the sentence beside it says the same.
+  }
 }
 
 live.subscribe("pool_best", { snapshot: setBest, delta: setBest });
