@@ -57,10 +57,12 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the site get the servers without asking: models, channels and tasks all talk to them."""
+    """Tests of the site get the servers without asking; those in a browser come last."""
     for item in items:
         if isinstance(item, pytest.Function) and _room(item.path) in WITH_DJANGO:
             item.fixturenames.insert(0, "servers")
+    # A browser keeps an event loop running in its process, in which no other test could run one.
+    items.sort(key=lambda item: _room(item.path) == "browser")
 
 
 @pytest.fixture(scope="session")

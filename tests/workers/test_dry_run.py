@@ -68,8 +68,13 @@ def test_it_trains_and_reports(
 
 
 def test_it_stops_when_nobody_wants_to_know(
-    site: Site, contents: Contents, trainer: TrainingProcess, tmp_path: Path
+    site: Site,
+    contents: Contents,
+    trainer: TrainingProcess,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(dry_run, "REPORT_SECONDS", 0.0)
     listening = Listening(interest=1)
     dry_run.run(
         make_request(contents, 60.0), ObjectCache(tmp_path, site.url), trainer, listening, lambda: False

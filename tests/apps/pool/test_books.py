@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 
 from apps.chain import api as chain
-from apps.chain.services import connect_block, disconnect_block
+from apps.chain.services import disconnect_block
 from apps.pool import services
 from apps.pool.models import Balance, Booked, Entry, Payout, Receipt, ReceiptLine, RewardState
 from apps.pool.receivers import list_gone_rewards
@@ -127,7 +127,7 @@ def test_a_reorganisation_reverses_the_credit_and_its_return_brings_the_same() -
     services.settle_receipts()
     assert (money.balance(ALICE), money.balance(BOB), money.balance(None)) == ((0, 0),) * 3
     money.proven()
-    connect_block(block_hash=tip)
+    world.connect(tip)
     services.settle_receipts()
     assert (money.balance(ALICE), money.balance(BOB), money.balance(None)) == before
     assert ReceiptLine.objects.count() == 2
@@ -144,7 +144,7 @@ def test_a_reorganisation_that_locks_a_reward_again_makes_it_immature_again() ->
     services.settle_receipts()
     assert money.balance(ALICE) == (REWARD - FEE, 0)
     money.proven()
-    connect_block(block_hash=tip)
+    world.connect(tip)
     services.settle_receipts()
     assert money.balance(ALICE) == (0, REWARD - FEE)
     money.proven()

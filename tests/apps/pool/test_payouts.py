@@ -7,7 +7,7 @@ import pytest
 from django.db.models import Sum
 
 from apps.chain import api as chain
-from apps.chain.services import connect_block, disconnect_block
+from apps.chain.services import disconnect_block
 from apps.pool import services
 from apps.pool.models import MemberMode, Payout, PayoutLine, PayoutState
 from apps.pool.services.payouts import sign_payout
@@ -126,7 +126,7 @@ def test_a_payout_that_a_reorganisation_takes_back_is_sent_again() -> None:
     row.refresh_from_db()
     assert (row.state, row.block) == (PayoutState.SENT, "")
     assert chain.get_transaction(row.txid).status == "pending"
-    connect_block(block_hash=tip)
+    world.connect(tip)
     money.proven()
     row.refresh_from_db()
     assert (row.state, row.block) == (PayoutState.CONFIRMED, tip)
@@ -179,14 +179,14 @@ def test_killed_at_every_write_nobody_is_paid_twice_and_nothing_is_lost() -> Non
     kills = run_with_kills(money.keep_books)  # credit
     disconnect_block(block_hash=tip)
     kills += run_with_kills(money.keep_books)  # reversal
-    connect_block(block_hash=tip)
+    world.connect(tip)
     for _ in range(2):
         world.mine_block()
     kills += run_with_kills(money.keep_books)  # credit again, maturity, payout prepared and sent
     top = world.mine_block()
     kills += run_with_kills(lambda: take_back(top), is_one=True)  # the receivers' own writes
     kills += run_with_kills(money.keep_books)
-    kills += run_with_kills(lambda: connect_block(block_hash=top), is_one=True)
+    kills += run_with_kills(lambda: world.connect(top), is_one=True)
     kills += run_with_kills(money.keep_books)  # confirmed
     assert kills > 60
     findings = money.proven()
