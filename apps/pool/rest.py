@@ -7,7 +7,7 @@ from ninja import Query, Router, Status
 
 from apps.chain import api as chain
 from apps.common.errors import NotFound
-from apps.common.http import json_response
+from apps.common.http import json_response, read_announced, read_bearer_token, read_body
 from apps.common.pagination import DEFAULT_LIMIT, MAX_LIMIT, build_page
 from apps.pool import accounts, schemas, services
 from apps.pool.api import pool_summary
@@ -18,7 +18,6 @@ from apps.pool.rest_workers import router as workers_router
 router = Router(tags=["pool"])
 router.add_router("", workers_router)
 router.add_router("", members_router)
-PIECE_BYTES = 64 * 1024
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Before = Annotated[int | None, Query(ge=0, lt=2**63)]
 
@@ -110,29 +109,22 @@ def lease_model(request: HttpRequest, lease: str, nonce: int, error: int) -> Sta
     The answer only says that the model was received: the pool scores it anew.
     """
     submission = services.receive_model(
-        lease=lease, token=read_token(request), nonce=nonce, claimed_error=error, data=read_model(request)
+        lease=lease,
+        token=read_bearer_token(request),
+        nonce=nonce,
+        claimed_error=error,
+        data=read_model(request),
     )
     return Status(202, {"submission": str(submission.id)})
-
-
-def read_token(request: HttpRequest) -> str:
-    """The bearer token of the request, empty without one."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if kind.lower() == "bearer" else ""
 
 
 def read_model(request: HttpRequest) -> bytes:
     """The body, never more than a model may have. Raises: UploadTooLarge, UploadCutShort."""
     limit = chain.get_params().max_model_bytes
-    text = request.headers.get("Content-Length", "")
-    announced = int(text) if text.isascii() and text.isdigit() else 0
+    announced = read_announced(request)
     if announced > limit:
         raise UploadTooLarge(announced, limit)
-    pieces: list[bytes] = []
-    size = 0
-    while size < announced and (piece := request.read(min(PIECE_BYTES, announced - size))):
-        pieces.append(piece)
-        size += len(piece)
-    if size < announced or announced == 0:
-        raise UploadCutShort(size, announced)
-    return b"".join(pieces)
+    data = read_body(request, announced)
+    if len(data) < announced or announced == 0:
+        raise UploadCutShort(len(data), announced)
+    return data
