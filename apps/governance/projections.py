@@ -11,6 +11,7 @@ from django.dispatch import receiver
 from apps.chain import api as chain
 from apps.common.live import publish
 from apps.governance.models import Draw, Ending, Outcome, Proposal
+from apps.governance.state import read_votes
 from protocol.blocks import Block as BlockContents
 from protocol.bnf import parse_grammar
 from protocol.commitment import Change, Entry
@@ -19,8 +20,6 @@ from protocol.governance import Ballot, choose_winner, compute_draw, list_ballot
 from protocol.params import ChainParams
 from protocol.problem import parse_problem
 from protocol.transactions import SUBJECTS, Propose, SignedTransaction
-
-_FAMILIES = ("proposal/", "stake/", "pending/", "active/")
 
 
 @receiver(chain.block_connected)
@@ -178,7 +177,7 @@ def _rewind(block: chain.Block, subject: str, before: dict[str, Entry | None]) -
     Of what a block does, only the draw itself changes what is counted in it: it unlocks the winner's
     stakes and makes the winner pending.
     """
-    entries = {key: value for family in _FAMILIES for key, value in chain.list_entries(family)}
+    entries = read_votes()
     key = f"pending/{subject}"
     pending = entries.get(key)
     is_new = pending is not None and pending["height"] == block.height + chain.get_params().switch_delay

@@ -7,6 +7,9 @@ from typing import Final
 from apps.chain import api as chain
 from apps.common.errors import NotFound
 from apps.governance.models import Draw, Proposal
+from apps.governance.state import read_votes
+from protocol.draft import MemoryState, integer
+from protocol.governance import list_ballots
 from protocol.params import ChainParams
 
 PPM: Final = 1_000_000
@@ -84,24 +87,19 @@ class NextDraw:
 def get_next_draw(subject: str) -> NextDraw:
     """When a subject is drawn next."""
     params, height = chain.get_params(), chain.get_tip().height
-    due = _find_draw_height(params, subject, height)
-    closes = due - params.beacon_blocks
-    total = sum(
-        entry["amount"]
-        for name, entry in _list_stakes()
-        if entry["height"] <= closes and _get_subject(name) == subject and name not in _list_drawn()
-    )
+    state = MemoryState(read_votes())
+    due = _find_draw_height(params, state, subject, height)
     issued, burned = chain.get_supply()
-    pending = chain.get_entry(f"pending/{subject}")
+    pending = state.get(f"pending/{subject}")
     return NextDraw(
         subject=subject,
         height=due,
-        closes=closes,
+        closes=due - params.beacon_blocks,
         seconds=(due - height) * expected_block_seconds(params),
-        total=total,
+        total=_sum_counted(params, state, subject, due),
         quorum=-(-params.quorum_ppm * (issued - burned) // PPM),
         pending="" if pending is None else str(pending["proposal"]),
-        pending_height=None if pending is None else int(pending["height"]),
+        pending_height=None if pending is None else integer(pending, "height"),
     )
 
 
@@ -144,22 +142,14 @@ def build_standings(proposals: Sequence[Proposal]) -> list[Standing]:
     if not proposals:
         return []
     params, height = chain.get_params(), chain.get_tip().height
-    stakes = _list_stakes()
-    drawn = _list_drawn()
-    closes = {
-        subject: _find_draw_height(params, subject, height) - params.beacon_blocks
+    state = MemoryState(read_votes())
+    due = {
+        subject: _find_draw_height(params, state, subject, height)
         for subject in {proposal.subject for proposal in proposals}
     }
-    subjects = dict(
-        Proposal.objects.filter(txid__in={name for name, _ in stakes}).values_list("txid", "subject")
-    )
-    totals: dict[str, int] = {}
-    for name, entry in stakes:
-        subject = subjects.get(name, "")
-        if name not in drawn and entry["height"] <= closes.get(subject, -1):
-            totals[subject] = totals.get(subject, 0) + entry["amount"]
+    totals = {subject: _sum_counted(params, state, subject, due[subject]) for subject in due}
     return [
-        _build_standing(proposal, stakes, drawn, closes[proposal.subject], totals, params)
+        _build_standing(params, state, proposal, due[proposal.subject], totals[proposal.subject])
         for proposal in proposals
     ]
 
@@ -181,35 +171,42 @@ def list_draws(*, before: int | None = None, limit: int = 50) -> Sequence[Draw]:
 
 
 def _build_standing(
-    proposal: Proposal,
-    stakes: Sequence[tuple[str, dict[str, int]]],
-    drawn: dict[str, str],
-    closes: int,
-    totals: dict[str, int],
-    params: ChainParams,
+    params: ChainParams, state: MemoryState, proposal: Proposal, due: int, total: int
 ) -> Standing:
-    status = proposal.ending or drawn.get(proposal.txid, OPEN)
-    mine = tuple(
+    """``total`` is what counts in the draw of the proposal's subject at height ``due``."""
+    status = proposal.ending or _get_status(state, proposal)
+    stakes = [
         Stake(
-            txid=str(entry["txid"]),
+            txid=key.rpartition("/")[2],
             address=str(entry["address"]),
-            amount=entry["amount"],
-            height=entry["height"],
-            counts=entry["height"] <= closes,
+            amount=integer(entry, "amount"),
+            height=integer(entry, "height"),
+            counts=integer(entry, "height") <= due - params.beacon_blocks,
         )
-        for name, entry in stakes
-        if name == proposal.txid
-    )
-    total = totals.get(proposal.subject, 0)
-    counted = sum(stake.amount for stake in mine if stake.counts)
+        for key, entry in state.scan(f"stake/{proposal.txid}/")
+    ]
+    counted = sum(stake.amount for stake in stakes if stake.counts)
     is_open = status == OPEN
     return Standing(
         proposal=proposal,
         status=status,
-        stakes=tuple(sorted(mine, key=lambda stake: (-stake.amount, stake.height, stake.txid))),
+        stakes=tuple(sorted(stakes, key=lambda stake: (-stake.amount, stake.height, stake.txid))),
         odds=_compute_odds(params, counted, total) if is_open and total else None,
         expires=proposal.height + params.proposal_blocks if is_open else None,
     )
+
+
+def _get_status(state: MemoryState, proposal: Proposal) -> str:
+    for status in (PENDING, ACTIVE):
+        entry = state.get(f"{status}/{proposal.subject}")
+        if entry is not None and entry["proposal"] == proposal.txid:
+            return status
+    return OPEN
+
+
+def _sum_counted(params: ChainParams, state: MemoryState, subject: str, due: int) -> int:
+    """Base units that count in the draw of a subject at height ``due``, by the rules' own count."""
+    return sum(ballot.stake for ballot in list_ballots(params, state, subject, due))
 
 
 def _compute_odds(params: ChainParams, counted: int, total: int) -> int | None:
@@ -217,43 +214,16 @@ def _compute_odds(params: ChainParams, counted: int, total: int) -> int | None:
     return PPM * counted // total if params.selection == "proportional" else None
 
 
-def _find_draw_height(params: ChainParams, subject: str, height: int) -> int:
+def _find_draw_height(params: ChainParams, state: MemoryState, subject: str, height: int) -> int:
     """The first height above ``height`` at which a draw of the subject is due."""
-    active = chain.get_entry(f"active/{subject}") or {"content": "", "since": 0}
-    since, least = int(active["since"]), params.min_active_blocks
-    pending = chain.get_entry(f"pending/{subject}")
+    active, pending = state.get(f"active/{subject}"), state.get(f"pending/{subject}")
     if pending is not None:
-        content = _get_content(str(pending["proposal"]))
-        since = int(pending["height"])
+        content = (state.get(f"proposal/{pending['proposal']}") or {})["content"]
+        since = integer(pending, "height")
     else:
-        content = str(active["content"])
+        content, since = (active["content"], integer(active, "since")) if active else ("", 0)
+    least = params.min_active_blocks
     if subject == "problem":
-        least = chain.get_problem(content).min_active_blocks
+        least = chain.get_problem(str(content)).min_active_blocks
     first = max(height + 1, since + least)
     return -(-first // params.epoch_blocks) * params.epoch_blocks
-
-
-def _get_content(txid: str) -> str:
-    return str((chain.get_entry(f"proposal/{txid}") or {})["content"])
-
-
-def _get_subject(txid: str) -> str:
-    return str((chain.get_entry(f"proposal/{txid}") or {"subject": ""})["subject"])
-
-
-def _list_stakes() -> list[tuple[str, dict[str, int]]]:
-    """(proposal, stake with its txid) of all stakes."""
-    found = []
-    for key, entry in chain.list_entries("stake/"):
-        _, proposal, txid = key.split("/")
-        found.append((proposal, {**entry, "txid": txid}))
-    return found
-
-
-def _list_drawn() -> dict[str, str]:
-    """The proposals that are pending or active, with which of both."""
-    found = {}
-    for status in (ACTIVE, PENDING):
-        for _, entry in chain.list_entries(f"{status}/"):
-            found[str(entry["proposal"])] = status
-    return {name: status for name, status in found.items() if name}
