@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "apps.chain",
     "apps.wallet",
     "apps.governance",
+    "apps.storage",
     "apps.pool",
     "apps.explorer",
 ]
