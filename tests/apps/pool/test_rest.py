@@ -110,7 +110,8 @@ def test_the_money_is_public_and_every_member_can_check_its_part(client: Client)
     money.begin_round()
     for member in (money.ALICE, money.BOB):
         money.earn(member, 700)
-    block = money.mine(money.ALICE)
+    # Whether its model counts as a share would depend on how fast this machine is.
+    block = money.mine(money.ALICE, share_threshold=None)
     services.settle_receipts()
 
     def get(path: str, status: int = 200) -> Any:
