@@ -134,6 +134,7 @@ def check_public_key(public_key: bytes) -> None:
     _negated_key(public_key)
 
 
+@lru_cache(maxsize=4096)  # a ledger asks for the same senders' again and again
 def address(public_key: bytes) -> str:
     """Return the address of a public key: bech32 with prefix ``cai`` (§1). The key itself is not checked."""
     return _bech32_encode(sha3_256(b"coinai/1/address\n" + public_key)[:ADDRESS_BYTES])

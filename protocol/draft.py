@@ -29,15 +29,19 @@ class Draft:
     def __init__(self, reader: StateReader) -> None:
         self.reader = reader
         self._before: dict[str, Entry | None] = {}
+        """What was read: entries as they were before the block."""
         self._after: dict[str, Entry | None] = {}
+        """What was put. Only this is looked through when it is about changes: scans read much more."""
+        self._families: dict[str, set[str]] = {}
+        """The keys of ``_after`` by what stands before their first slash."""
 
     def get(self, key: str) -> Entry | None:
         """Return the entry as it stands now, or None."""
         if key in self._after:
             return self._after[key]
-        value = self.reader.get(key)
-        self._before[key] = self._after[key] = value
-        return value
+        if key not in self._before:
+            self._before[key] = self.reader.get(key)
+        return self._before[key]
 
     def require(self, key: str) -> Entry:
         """Return an entry that the rules say is there. Raises: LookupError, a fault of the software."""
@@ -48,12 +52,18 @@ class Draft:
 
     def scan(self, prefix: str) -> list[tuple[str, Entry]]:
         """Return the entries that stand now and whose key begins with ``prefix``, in ASCII order."""
-        for key, value in self.reader.scan(prefix):
-            if key not in self._after:
-                self._before[key] = self._after[key] = value
-        touched = sorted(key for key in self._after if key.startswith(prefix))
-        found = ((key, self._after[key]) for key in touched)
-        return [(key, value) for key, value in found if value is not None]
+        found = dict(self.reader.scan(prefix))
+        changed = [key for key in self._list_family(prefix) if key.startswith(prefix)]
+        self._before.update(found)
+        if not changed:
+            return list(found.items())
+        for key in changed:
+            value = self._after[key]
+            if value is None:
+                found.pop(key, None)
+            else:
+                found[key] = value
+        return sorted(found.items(), key=_get_key)
 
     def put(self, key: str, value: Entry | None) -> None:
         """Set an entry; None, or a value of nothing but zeros and empty texts, removes it."""
@@ -61,6 +71,7 @@ class Draft:
         if value is not None and any(type(part) is int and part > MAX_INTEGER for part in value.values()):
             raise AmountOverflow(key)
         self._after[key] = None if value is None or _is_default(value) else value
+        self._families.setdefault(key.partition("/")[0], set()).add(key)
 
     def take(self, later: "Draft") -> None:
         """Take over what a draft on top of this one changed."""
@@ -101,15 +112,29 @@ class Draft:
 
     def touched(self, prefix: str) -> list[str]:
         """Return the keys with ``prefix`` that differ from before, in ASCII order."""
-        return [change.key for change in self.changes() if change.key.startswith(prefix)]
+        return sorted(
+            key for key in self._list_family(prefix) if key.startswith(prefix) and self._is_changed(key)
+        )
 
     def changes(self) -> tuple[Change, ...]:
         """Return what differs from before, in order of the keys."""
         return tuple(
             Change(key, self._before[key], self._after[key])
             for key in sorted(self._after)
-            if self._before[key] != self._after[key]
+            if self._is_changed(key)
         )
+
+    def _is_changed(self, key: str) -> bool:
+        return self._before[key] != self._after[key]
+
+    def _list_family(self, prefix: str) -> Iterable[str]:
+        """The keys that were put and may begin with ``prefix``."""
+        family, slash, _ = prefix.partition("/")
+        return self._families.get(family, ()) if slash else self._after
+
+
+def _get_key(item: tuple[str, Entry]) -> str:
+    return item[0]
 
 
 def integer(value: Entry, field: str) -> int:

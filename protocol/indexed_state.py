@@ -5,7 +5,7 @@ A block then costs what it changes, however many objects and replicas there are.
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from protocol.commitment import Change, Entry
 from protocol.draft import MemoryState, integer
@@ -13,6 +13,8 @@ from protocol.params import ChainParams
 from protocol.replicas import get_factor
 
 _BUCKET: Final = 1024
+_LAST: Final = chr(0x10FFFF)
+"""Behind every sign that a key has."""
 
 
 class SortedKeys:
@@ -58,12 +60,14 @@ class SortedKeys:
 
     def begin_with(self, prefix: str) -> Iterator[str]:
         """Yield those that begin with ``prefix``, ascending."""
-        number = self._find(prefix)
-        for bucket in self._buckets[number:]:
-            for key in bucket[bisect_left(bucket, prefix) :]:
-                if not key.startswith(prefix):
-                    return
-                yield key
+        end = prefix + _LAST
+        for bucket in self._buckets[self._find(prefix) :]:
+            begun = bisect_left(bucket, prefix)
+            if bucket[-1] < end:
+                yield from bucket[begun:]
+            else:
+                yield from bucket[begun : bisect_left(bucket, end)]
+                return
 
     def _find(self, key: str) -> int:
         """The first bucket whose last text is not before ``key``, or the number of buckets."""
@@ -77,6 +81,10 @@ class SortedKeys:
         return low
 
 
+_Group: TypeAlias = tuple[int, int, int]
+"""Replicas that are there, whether it is a model, whether proposals name it: what decides if some lack."""
+
+
 class IndexedState(MemoryState):
     """A `MemoryState` that is a `StorageIndex` too. Change it with ``apply`` alone."""
 
@@ -86,7 +94,10 @@ class IndexedState(MemoryState):
         self._proven = SortedKeys()
         self._held: dict[str, set[str]] = {}
         self._counts: dict[str, int] = {}
-        self._by_count: dict[int, set[str]] = {}
+        """Replicas of each object that has any."""
+        self._groups: dict[_Group, set[str]] = {}
+        self._grouped: dict[str, _Group] = {}
+        """The group of each object."""
         self.apply(Change(key, None, value) for key, value in (entries or {}).items())
 
     def scan(self, prefix: str) -> list[tuple[str, Entry]]:
@@ -104,7 +115,7 @@ class IndexedState(MemoryState):
                 self._keys.remove(change.key)
             family = change.key.partition("/")[0]
             if family == "object":
-                self._index_object(change)
+                self._group_object(change.key.partition("/")[2])
             elif family == "replica":
                 self._index_replica(change)
 
@@ -123,20 +134,25 @@ class IndexedState(MemoryState):
 
     def list_lacking(self, params: ChainParams, most: int, /) -> Iterable[str]:
         """Return the objects with fewer replicas than their factor and than ``most``, ascending."""
-        few = (count for count in self._by_count if count < most)
-        return sorted(
-            object_id
-            for count in few
-            for object_id in self._by_count[count]
-            if count < get_factor(params, self.entries[f"object/{object_id}"])
-        )
+        lacking: list[str] = []
+        for (count, model, proposals), names in self._groups.items():
+            if count < min(most, get_factor(params, {"model": model, "proposals": proposals})):
+                lacking += names
+        return sorted(lacking)
 
-    def _index_object(self, change: Change) -> None:
-        object_id = change.key.partition("/")[2]
-        if change.after is None:
-            self._by_count[self._counts.get(object_id, 0)].discard(object_id)
-        else:
-            self._by_count.setdefault(self._counts.get(object_id, 0), set()).add(object_id)
+    def _group_object(self, object_id: str) -> None:
+        """Put an object into the group in which it is now."""
+        if object_id in self._grouped:
+            self._groups[self._grouped.pop(object_id)].discard(object_id)
+        entry = self.entries.get(f"object/{object_id}")
+        if entry is not None:
+            group = (
+                self._counts.get(object_id, 0),
+                integer(entry, "model"),
+                min(1, integer(entry, "proposals")),
+            )
+            self._grouped[object_id] = group
+            self._groups.setdefault(group, set()).add(object_id)
 
     def _index_replica(self, change: Change) -> None:
         name = change.key.partition("/")[2]
@@ -154,10 +170,9 @@ class IndexedState(MemoryState):
             self._proven.remove(name)
 
     def _count(self, object_id: str, difference: int) -> None:
-        count = self._counts.get(object_id, 0)
-        self._counts[object_id] = count + difference
-        if count + difference == 0:
+        count = self._counts.get(object_id, 0) + difference
+        if count:
+            self._counts[object_id] = count
+        else:
             del self._counts[object_id]
-        self._by_count.get(count, set()).discard(object_id)
-        if f"object/{object_id}" in self.entries:  # else it went with its replicas
-            self._by_count.setdefault(count + difference, set()).add(object_id)
+        self._group_object(object_id)
