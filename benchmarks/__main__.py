@@ -16,6 +16,7 @@ from benchmarks import (
     mining,
     sign_in,
     signatures,
+    storage,
     transactions,
     verification,
 )
@@ -29,6 +30,7 @@ BENCHMARKS = {
     "blocks": blocks.run,
     "evaluation": evaluation.run,
     "verification": verification.run,
+    "storage": storage.run,
     "mining": mining.run,
 }
 

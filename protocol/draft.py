@@ -34,6 +34,8 @@ class Draft:
         """What was put. Only this is looked through when it is about changes: scans read much more."""
         self._families: dict[str, set[str]] = {}
         """The keys of ``_after`` by what stands before their first slash."""
+        self._scanned: dict[str, dict[str, Entry]] = {}
+        """What the reader gave for a prefix, so that it is asked once a block."""
 
     def get(self, key: str) -> Entry | None:
         """Return the entry as it stands now, or None."""
@@ -52,11 +54,11 @@ class Draft:
 
     def scan(self, prefix: str) -> list[tuple[str, Entry]]:
         """Return the entries that stand now and whose key begins with ``prefix``, in ASCII order."""
-        found = dict(self.reader.scan(prefix))
+        found = self._read(prefix)
         changed = [key for key in self._list_family(prefix) if key.startswith(prefix)]
-        self._before.update(found)
         if not changed:
             return list(found.items())
+        found = found.copy()
         for key in changed:
             value = self._after[key]
             if value is None:
@@ -68,8 +70,9 @@ class Draft:
     def put(self, key: str, value: Entry | None) -> None:
         """Set an entry; None, or a value of nothing but zeros and empty texts, removes it."""
         self.get(key)  # remembers what was there before
-        if value is not None and any(type(part) is int and part > MAX_INTEGER for part in value.values()):
-            raise AmountOverflow(key)
+        for part in () if value is None else value.values():
+            if type(part) is int and part > MAX_INTEGER:
+                raise AmountOverflow(key)
         self._after[key] = None if value is None or _is_default(value) else value
         self._families.setdefault(key.partition("/")[0], set()).add(key)
 
@@ -123,6 +126,13 @@ class Draft:
             for key in sorted(self._after)
             if self._is_changed(key)
         )
+
+    def _read(self, prefix: str) -> dict[str, Entry]:
+        found = self._scanned.get(prefix)
+        if found is None:
+            found = self._scanned[prefix] = dict(self.reader.scan(prefix))
+            self._before.update(found)
+        return found
 
     def _is_changed(self, key: str) -> bool:
         return self._before[key] != self._after[key]

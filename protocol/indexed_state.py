@@ -3,8 +3,9 @@
 A block then costs what it changes, however many objects and replicas there are.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Final, TypeAlias
 
 from protocol.commitment import Change, Entry
@@ -24,6 +25,8 @@ class SortedKeys:
         ordered = sorted(keys)
         self._buckets = [ordered[start : start + _BUCKET] for start in range(0, len(ordered), _BUCKET)]
         self._count = len(ordered)
+        self._ends: list[int] = []
+        """How many texts there are up to each bucket's end; empty when it must be counted anew."""
 
     def __len__(self) -> int:
         return self._count
@@ -38,6 +41,7 @@ class SortedKeys:
         bucket = self._buckets[number]
         insort(bucket, key)
         self._count += 1
+        self._ends.clear()
         if len(bucket) > 2 * _BUCKET:
             self._buckets[number : number + 1] = [bucket[:_BUCKET], bucket[_BUCKET:]]
 
@@ -47,16 +51,18 @@ class SortedKeys:
         bucket = self._buckets[number]
         del bucket[bisect_left(bucket, key)]
         self._count -= 1
+        self._ends.clear()
         if not bucket:
             del self._buckets[number]
 
     def get(self, position: int) -> str:
         """Return the text at a position, from 0. Raises: IndexError."""
-        for bucket in self._buckets:
-            if position < len(bucket):
-                return bucket[position]
-            position -= len(bucket)
-        raise IndexError(position)
+        if not 0 <= position < self._count:
+            raise IndexError(position)
+        if not self._ends:
+            self._ends.extend(accumulate(map(len, self._buckets)))
+        number = bisect_right(self._ends, position)
+        return self._buckets[number][position - self._ends[number]]
 
     def begin_with(self, prefix: str) -> Iterator[str]:
         """Yield those that begin with ``prefix``, ascending."""

@@ -4,7 +4,9 @@ The functions named after steps are called by protocol/ledger.py in the order of
 them looks at an object or a replica.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Final
 
 from protocol import crypto
@@ -131,12 +133,11 @@ class _Desk:
         keepers = draft.scan("keeper/")
         self.has_keepers = bool(keepers)
         self._context, self._draft = context, draft
-        self._free = {
-            key.removeprefix("keeper/"): integer(keeper, "capacity") - integer(keeper, "used")
-            for key, keeper in keepers
-            if keeper["leaving"] == 0
-        }
-        """Free bytes of the keepers that serve, by address, in ASCII order."""
+        serving = [(key, keeper) for key, keeper in keepers if keeper["leaving"] == 0]
+        self._addresses = [key.removeprefix("keeper/") for key, _ in serving]
+        """Keepers that serve, in ASCII order."""
+        self._free = [integer(keeper, "capacity") - integer(keeper, "used") for _, keeper in serving]
+        """The free bytes of each."""
         self._number = 0
 
     @property
@@ -147,7 +148,7 @@ class _Desk:
     @property
     def has_room(self) -> bool:
         """Whether any keeper could take any object."""
-        return any(free > 0 for free in self._free.values())
+        return any(free > 0 for free in self._free)
 
     def issue(self, object_id: str, address: str, chunk: int, *, pay: int, first: int) -> None:
         """Write a challenge under the block's next number."""
@@ -164,31 +165,32 @@ class _Desk:
         missing = get_factor(self._context.params, entry) - len(holders)
         wanted = missing if most is None else min(missing, most)
         for placed in range(wanted):
-            address = self._choose(object_id, integer(entry, "bytes"), holders)
-            if address is None:
+            number = self._choose(object_id, integer(entry, "bytes"), holders)
+            if number is None:
                 return placed
-            self._place(object_id, entry, address)
-            holders.add(address)
+            self._place(object_id, entry, number)
+            holders.add(self._addresses[number])
         return max(0, wanted)
 
-    def _choose(self, object_id: str, size: int, holders: set[str]) -> str | None:
-        """The keeper of the next replica, by its share of the free bytes; None when nobody can take it."""
-        eligible = [
-            (address, free) for address, free in self._free.items() if free >= size and address not in holders
-        ]
-        if not eligible:
+    def _choose(self, object_id: str, size: int, holders: set[str]) -> int | None:
+        """The number of the next replica's keeper, by its share of the free bytes; None when nobody can take
+        it.
+        """
+        # Who cannot take it owns an empty interval, which no draw falls into.
+        offers = [free if free >= size else 0 for free in self._free]
+        for address in holders:
+            number = bisect_left(self._addresses, address)
+            if number < len(offers) and self._addresses[number] == address:
+                offers[number] = 0
+        ends = list(accumulate(offers))
+        if not ends or ends[-1] == 0:
             return None
         seed = bytes.fromhex(object_id) + self._context.randomness + len(holders).to_bytes(4, "big")
-        left = _draw(b"coinai/1/assign\n" + seed) % sum(free for _, free in eligible)
-        for address, free in eligible:
-            if left < free:
-                return address
-            left -= free
-        raise LookupError("a remainder is below its modulus")
+        return bisect_right(ends, _draw(b"coinai/1/assign\n" + seed) % ends[-1])
 
-    def _place(self, object_id: str, entry: Entry, address: str) -> None:
-        size = integer(entry, "bytes")
-        self._free[address] -= size
+    def _place(self, object_id: str, entry: Entry, number: int) -> None:
+        size, address = integer(entry, "bytes"), self._addresses[number]
+        self._free[number] -= size
         self._draft.add_to(f"keeper/{address}", {}, "used", size)
         replica: Entry = {"height": self._context.height, "proven": 0}
         self._draft.put(f"replica/{object_id}/{address}", replica)
@@ -242,8 +244,9 @@ def _top_up(context: BlockContext, draft: Draft, desk: _Desk) -> None:
 def return_bonds(context: BlockContext, draft: Draft) -> None:
     """Keepers that left long enough ago get their bond, and are gone with their challenges."""
     due = context.height - context.params.unbond_blocks
-    for key, keeper in draft.scan("keeper/"):
-        if not 0 < integer(keeper, "leaving") <= due:
+    leaving = [(key, keeper) for key, keeper in draft.scan("keeper/") if keeper["leaving"] != 0]
+    for key, keeper in leaving:
+        if integer(keeper, "leaving") > due:
             continue
         address = key.removeprefix("keeper/")
         draft.put(key, None)

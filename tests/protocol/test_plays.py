@@ -6,10 +6,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.context import BlockContext
+from protocol.draft import Draft
 from protocol.ledger import check_sum_rule
 from protocol.merkle import object_id
 from protocol.params import CAI, SELECTIONS, ChainParams
-from protocol.replicas import get_factor
+from protocol.replicas import get_factor, list_holders
+from protocol.storage import store_consequences
 from protocol.transactions import (
     Body,
     Keeper,
@@ -125,6 +128,29 @@ def _check_storage(play: Play) -> None:
         assert get_factor(params, entry) <= max(params.model_replicas, params.data_replicas)
 
 
+def _check_factors(play: Play) -> None:
+    """Once a block's top-ups are made, what still lacks replicas lacks a keeper that could take them, unless
+    the limit of a block was reached.
+    """
+    draft = Draft(play.state)
+    context = BlockContext(play.params, play.genesis, play.height, 0, play.parent, play)
+    store_consequences(context, draft)
+    if len(draft.touched("replica/")) >= play.params.topup_per_block:
+        return
+    keepers = [(key.removeprefix("keeper/"), dict(keeper)) for key, keeper in draft.scan("keeper/")]
+    for key, entry in draft.scan("object/"):
+        holders = list_holders(draft, key.removeprefix("object/"))
+        assert len(set(holders)) == len(holders)
+        if len(holders) < get_factor(play.params, entry):
+            assert not [
+                address
+                for address, keeper in keepers
+                if keeper["leaving"] == 0
+                and address not in holders
+                and keeper["capacity"] - keeper["used"] >= entry["bytes"]
+            ]
+
+
 def _check_names(play: Play) -> None:
     named: dict[str, int] = {}
     for key in play.keys("proposal/"):
@@ -165,6 +191,7 @@ def _play(params: ChainParams, plan: list[Any]) -> Play:
         play.mine(*candidates, round=round)
         check_sum_rule(play.state.entries.items())
         _check_storage(play)
+        _check_factors(play)
         _check_names(play)
         _check_challenges(play)
     return play
