@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.context import BlockContext
-from protocol.draft import Draft
+from protocol.draft import Draft, integer
 from protocol.ledger import check_sum_rule
 from protocol.merkle import object_id
 from protocol.params import CAI, SELECTIONS, ChainParams
@@ -137,18 +137,17 @@ def _check_factors(play: Play) -> None:
     store_consequences(context, draft)
     if len(draft.touched("replica/")) >= play.params.topup_per_block:
         return
-    keepers = [(key.removeprefix("keeper/"), dict(keeper)) for key, keeper in draft.scan("keeper/")]
+    keepers = [
+        (key.removeprefix("keeper/"), integer(keeper, "capacity") - integer(keeper, "used"))
+        for key, keeper in draft.scan("keeper/")
+        if keeper["leaving"] == 0
+    ]
     for key, entry in draft.scan("object/"):
         holders = list_holders(draft, key.removeprefix("object/"))
         assert len(set(holders)) == len(holders)
         if len(holders) < get_factor(play.params, entry):
-            assert not [
-                address
-                for address, keeper in keepers
-                if keeper["leaving"] == 0
-                and address not in holders
-                and keeper["capacity"] - keeper["used"] >= entry["bytes"]
-            ]
+            size = integer(entry, "bytes")
+            assert not [name for name, free in keepers if name not in holders and free >= size]
 
 
 def _check_names(play: Play) -> None:
