@@ -96,6 +96,43 @@ def read_networks(name: str, default: list[str]) -> list[str]:
         raise ImproperlyConfigured(f"{name}: {error}. Use addresses such as 10.0.0.0/8,::1.") from error
 
 
+def read_urls(name: str) -> list[str]:
+    """The variable as addresses of other sites, separated by commas: http://HOST:PORT or https://HOST."""
+    urls = [text.rstrip("/") for text in read_list(name, [])]
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+            raise ImproperlyConfigured(f"{name}: {url!r} is no address such as http://host:8000.")
+    return urls
+
+
+def read_node_url(name: str, default: str) -> str:
+    """The variable as the address at which others reach this node; empty for ``off``."""
+    text = env.str(name, default="").strip() or default
+    if text.lower() == "off":
+        return ""
+    parts = urlsplit(text.rstrip("/"))
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+        raise ImproperlyConfigured(f"{name} is {text!r}; use an address such as https://host, or off.")
+    return text.rstrip("/")
+
+
+def read_hash(name: str) -> str:
+    """The variable as 64 lowercase hexadecimal digits; empty when it is not set."""
+    text = env.str(name, default="").strip()
+    if text and not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise ImproperlyConfigured(f"{name} is {text!r}; use the hash's 64 lowercase hexadecimal digits.")
+    return str(text)
+
+
+def read_checkpoint(name: str) -> str:
+    """The variable as HEIGHT:HASH of a block; empty when it is not set."""
+    text = env.str(name, default="").strip()
+    if text and not re.fullmatch(r"[1-9]\d{0,14}:[0-9a-f]{64}", text):
+        raise ImproperlyConfigured(f"{name} is {text!r}; use HEIGHT:HASH of a block that you trust.")
+    return str(text)
+
+
 def read_database(name: str, *, pooled: bool) -> dict[str, Any]:
     """The variable as Django's database settings; it holds any URI that libpq understands, sockets
     included.

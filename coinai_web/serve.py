@@ -19,6 +19,10 @@ STUCK_SECONDS = 60
 """A connection whose other end takes nothing for so long is closed, whatever still waits to be sent."""
 
 
+MESSAGE_BYTES = 4 * 2**20
+"""The longest message that anybody may send on a WebSocket; a node's are at most 2 MiB and a little."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where to listen. A process that is handed this receives a socket of its own there instead."""
@@ -61,6 +65,7 @@ def build_config(host: str, port: int, processes: int, log_level: str = "info") 
         timeout_graceful_shutdown=10,
         # Compressing each message for each viewer again costs far more than the bytes that it saves.
         ws_per_message_deflate=False,
+        ws_max_size=MESSAGE_BYTES,
     )
 
 

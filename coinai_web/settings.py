@@ -20,6 +20,16 @@ COINAI_SCORE_TIMEOUT = environment.read_number("COINAI_SCORE_TIMEOUT", 15, least
 COINAI_POOL_OPERATOR = environment.read_address("COINAI_POOL_OPERATOR")
 COINAI_GENESIS = COINAI_HOME / "genesis.json"
 
+# --- Other nodes (apps/chain/peers/) ----------------------------------------------------------------
+
+COINAI_PEERS = environment.read_urls("COINAI_PEERS")
+COINAI_NODE_URL = environment.read_node_url("COINAI_NODE_URL", COINAI_SITE_URL)
+COINAI_PEERS_OUTBOUND = environment.read_number("COINAI_PEERS_OUTBOUND", 8, least=0, most=64)
+COINAI_PEERS_INBOUND = environment.read_number("COINAI_PEERS_INBOUND", 64, least=0, most=1000)
+COINAI_SYNC = environment.read_choice("COINAI_SYNC", "assumed", ("assumed", "full"))
+COINAI_CHECKPOINT = environment.read_checkpoint("COINAI_CHECKPOINT")
+COINAI_GENESIS_HASH = environment.read_hash("COINAI_GENESIS_HASH")
+
 # --- Django ---------------------------------------------------------------------------------------
 
 DEBUG = environment.read_flag("COINAI_DEBUG")

@@ -18,6 +18,8 @@ NO_SERMON = "ignore:You're running the worker with superuser"
 # Celery's cold shutdown. A warm one waits for the task at hand, which is a training; its lease is in the
 # database, and goes to another worker.
 COLD_SHUTDOWN = signal.SIGQUIT
+# The longest message that anybody may send on a WebSocket; a node's are at most 2 MiB and a little.
+MESSAGE_BYTES = 4 * 2**20
 # Training takes every core it gets; the pages stay quick when it steps back.
 POLITE = ("nice", "-n", "10")
 
@@ -99,7 +101,7 @@ def build_programs(configuration: Configuration, addresses: Addresses) -> list[P
     web = (
         *("-m", "uvicorn", "coinai_web.asgi:application", "--host", configuration.host),
         *("--port", str(configuration.port), "--lifespan", "off", "--no-access-log"),
-        *("--timeout-graceful-shutdown", "3"),
+        *("--timeout-graceful-shutdown", "3", "--ws-max-size", str(MESSAGE_BYTES)),
     )
     programs = [
         Program("web", _python(*web), site, stage=Stage.SERVICE),

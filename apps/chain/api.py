@@ -8,6 +8,21 @@ from apps.chain.genesis import PUBLIC_SECRETS
 from apps.chain.mempool import list_in_order, recheck_all, submit_transaction
 from apps.chain.models import Block, BlockTransaction, Transaction
 from apps.chain.past import compute_randomness
+from apps.chain.peers.offences import ban as ban_peer
+from apps.chain.peers.offences import lift_bans
+from apps.chain.peers.reading import (
+    BanView,
+    PeerView,
+    PropagationView,
+    SyncView,
+    check_clock,
+    count_peers,
+    get_sync,
+    list_bans,
+    list_peers,
+    list_propagation,
+)
+from apps.chain.peers.states import may_publish
 from apps.chain.pending import get_pending, list_waiting
 from apps.chain.rounds import (
     RoundView,
@@ -63,12 +78,17 @@ def submit_candidate(raw: bytes, *, now: float | None = None) -> Block:
 
 __all__ = [
     "PUBLIC_SECRETS",
+    "BanView",
     "Block",
     "BlockTransaction",
     "LayerOut",
+    "PeerView",
+    "PropagationView",
     "RoundView",
+    "SyncView",
     "Template",
     "Transaction",
+    "ban_peer",
     "block_connected",
     "block_detail",
     "block_disconnected",
@@ -76,8 +96,10 @@ __all__ = [
     "build_template",
     "candidate_received",
     "candidate_to_json",
+    "check_clock",
     "compute_randomness",
     "count_mempool",
+    "count_peers",
     "derive_nonce",
     "get_accounts",
     "get_architecture",
@@ -95,8 +117,11 @@ __all__ = [
     "get_raw",
     "get_round",
     "get_supply",
+    "get_sync",
     "get_tip",
     "get_transaction",
+    "lift_bans",
+    "list_bans",
     "list_blocks",
     "list_blocks_of",
     "list_blocks_of_model",
@@ -106,9 +131,12 @@ __all__ = [
     "list_in_order",
     "list_locked",
     "list_mempool",
+    "list_peers",
+    "list_propagation",
     "list_transactions",
     "list_txids",
     "list_waiting",
+    "may_publish",
     "read_changes",
     "recheck_all",
     "round_to_json",

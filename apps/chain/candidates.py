@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from apps.chain.contents import get_grammar, get_problem
 from apps.chain.errors import ParentRefused
-from apps.chain.models import Block, LedgerTip
+from apps.chain.models import Block, LedgerTip, SeenHeader
+from apps.chain.peers.states import is_synchronised, needs_model
 from apps.chain.rounds import get_contents, to_header
 from apps.chain.scoring import score_block
 from apps.chain.selectors import get_params
@@ -54,7 +55,7 @@ def submit_candidate(*, raw: bytes, now: float | None = None) -> Block:
             # What is missing here may still come: the node then says undecided.
             with contextlib.suppress(ObjectMissing):
                 check_terms(contents, parent, tip)
-        block = build_row(contents, raw, now)
+        block = build_row(contents, raw, *_find_first_seen(contents, now))
         block.save(force_insert=True)
         candidate_received.send(sender=Block, block=block)
         notify("coinai_candidate", block.hash)
@@ -96,10 +97,18 @@ def check_terms(contents: BlockContents, parent: Block, tip: LedgerTip) -> None:
     check_architecture(params, header, grammar, problem)
 
 
-def build_row(contents: BlockContents, raw: bytes, now: float) -> Block:
-    """The row of a new candidate, with its weight and the work of its branch."""
+def _find_first_seen(contents: BlockContents, now: float) -> tuple[float, bool]:
+    """When the header was first seen, here or announced by a peer, and whether that was late (§5)."""
+    seen = SeenHeader.objects.filter(hash=contents.hash).values_list("received_at", "late").first()
+    if seen is not None:
+        return seen[0].timestamp(), seen[1]
+    is_late = now > contents.header.timestamp + get_params().late_seconds
+    return now, is_late and is_synchronised()
+
+
+def build_row(contents: BlockContents, raw: bytes, now: float, late: bool) -> Block:
+    """The row of a new candidate first seen at ``now``, with its weight and the work of its branch."""
     header = contents.header
-    late = now > header.timestamp + get_params().late_seconds
     return Block(
         hash=contents.hash,
         height=header.height,
@@ -146,7 +155,7 @@ def evaluate_block(*, block_hash: str) -> Block:
         block.refresh_from_db()
         return block
     block.evaluated_at = timezone.now()
-    block.save(update_fields=["status", "evaluated_at", "undo", "accumulator", "fees", "reward"])
+    block.save(update_fields=["status", "assumed", "evaluated_at", "undo", "accumulator", "fees", "reward"])
     return block
 
 
@@ -173,5 +182,8 @@ def _evaluate(block: Block) -> None:
         check_terms(contents, parent, tip)
         transition = compute_transition(contents, parent, tip)
         check_transition(contents.header, transition)
-    score_block(contents.header)
+    if needs_model(block):
+        score_block(contents.header)
+    else:
+        block.assumed = True
     record_transition(block, transition)

@@ -8,6 +8,9 @@ from prometheus_client.core import REGISTRY, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from apps.chain.models import LedgerTip, NodeHeartbeat
+from apps.chain.peers.errors import ClockWrong
+from apps.chain.peers.reading import check_clock
+from apps.chain.peers.states import get_state
 from apps.chain.selectors import count_mempool, get_supply
 from apps.common.health import register_check
 
@@ -27,6 +30,15 @@ def check_node() -> str | None:
             f"The node (process {beat.pid}) has been silent for {int(age)} seconds: see its log, restart it."
         )
     return None
+
+
+def check_clock_of_peers() -> str | None:
+    """Whether this machine's clock and checkpoint agree with the other nodes; None when all is well."""
+    try:
+        check_clock()
+    except ClockWrong as error:
+        return error.detail
+    return get_state().problem or None
 
 
 class ChainCollector(Collector):
@@ -65,4 +77,5 @@ class ChainCollector(Collector):
 def register() -> None:
     """Called once, when the app is ready."""
     register_check("node", check_node)
+    register_check("clock", check_clock_of_peers)
     REGISTRY.register(ChainCollector())

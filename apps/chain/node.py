@@ -20,12 +20,14 @@ from apps.chain.candidates import evaluate_block, refuse_block
 from apps.chain.choosing import choose_next, is_complete, is_ripe, list_open
 from apps.chain.mempool import recheck_all
 from apps.chain.models import Block, NodeHeartbeat
+from apps.chain.peers.fetching import refuse_evaluated, want_objects
+from apps.chain.peers.sampling import score_sample
 from apps.chain.rounds import get_round, round_to_json
 from apps.chain.selectors import get_params, get_tip
 from apps.chain.services import CannotConnect, move_tip
 from apps.chain.store import BlockIndex, to_indexed
 from apps.common.live import publish
-from apps.common.notify import Listener
+from apps.common.notify import Listener, notify
 from protocol.errors import ReorgTooDeep
 from protocol.forkchoice import choose_tip, find_reorg_path
 
@@ -55,8 +57,11 @@ class Shown:
 class Node:
     """The loop (`run`) around what is done each time (`step`)."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.time, on_start: Callable[[], None] | None = None
+    ) -> None:
         self._clock = clock
+        self._on_start = on_start  # called once, when the lock is held
         self._shown = Shown()
         self._started = timezone.now()
         self._backoff = LEAST_WAIT
@@ -68,6 +73,7 @@ class Node:
             while not is_stopped():
                 try:
                     self._hold_lock(listener)
+                    self._start_once()
                     self._recheck_mempool()
                     wait = self.step()
                     self._backoff = LEAST_WAIT
@@ -82,6 +88,7 @@ class Node:
         while self.evaluate_next() or self.follow_best():
             self._beat()
         self._show_round()
+        score_sample()
         return self._compute_wait()
 
     def evaluate_next(self) -> bool:
@@ -91,6 +98,7 @@ class Node:
             return False
         started = time.monotonic()
         verdict = evaluate_block(block_hash=block.hash)
+        self._tell_peers(verdict)
         log.info(
             "candidate_evaluated",
             hash=verdict.hash[:12],
@@ -103,6 +111,15 @@ class Node:
         )
         self._show_round()
         return True
+
+    def _tell_peers(self, verdict: Block) -> None:
+        """Offer what was evaluated to other nodes, ask them for what is missing, or blame who sent it."""
+        if verdict.status == Block.Status.VALID:
+            notify("coinai_evaluated", verdict.hash)
+        elif verdict.status == Block.Status.REFUSED:
+            refuse_evaluated(verdict)
+        else:
+            want_objects(verdict)
 
     def follow_best(self) -> bool:
         """Move to the best tip whose time has come; False when the present one is it."""
@@ -154,6 +171,11 @@ class Node:
             with database.atomic():
                 recheck_all()
             self._is_mempool_checked = True
+
+    def _start_once(self) -> None:
+        on_start, self._on_start = self._on_start, None
+        if on_start is not None:
+            on_start()
 
     def _show_round(self) -> None:
         view = get_round(self._clock())

@@ -45,7 +45,8 @@ def status(request: HttpRequest) -> HttpResponse:
             "height": tip.height,
             "tip": tip.hash,
             "work": tip.work,
-            "peers": 0,
+            "peers": api.count_peers(),
+            "sync": sync_json(),
             "mempool": api.count_mempool(),
             "supply": issued - burned,
             "round": {
@@ -58,6 +59,22 @@ def status(request: HttpRequest) -> HttpResponse:
             },
         },
     )
+
+
+def sync_json() -> dict[str, Any]:
+    """How far this node has caught up, and by which mode."""
+    sync = api.get_sync()
+    return {
+        "mode": sync.mode,
+        "synchronised": sync.is_synchronised,
+        "best_height": sync.best_height,
+        "progress": round(sync.progress, 6),
+        "eta_seconds": None if sync.eta_seconds is None else round(sync.eta_seconds, 1),
+        "checkpoint": sync.checkpoint_height,
+        "assumed_blocks": sync.assumed_blocks,
+        "clock_offset_ms": None if sync.clock_offset_ms is None else round(sync.clock_offset_ms),
+        "clock_right": sync.is_clock_right,
+    }
 
 
 @router.get("/parameters", response={200: dict[str, Any]})

@@ -56,6 +56,20 @@ class RoundOut(Schema):
     best: CandidateOut | None
 
 
+class SyncOut(Schema):
+    """How far the node has caught up: `assumed` scores models after the checkpoint alone, `full` all."""
+
+    mode: str
+    synchronised: bool
+    best_height: int
+    progress: float
+    eta_seconds: float | None
+    checkpoint: int | None
+    assumed_blocks: int
+    clock_offset_ms: int | None
+    clock_right: bool
+
+
 class StatusOut(Schema):
     """The node at a glance."""
 
@@ -65,6 +79,7 @@ class StatusOut(Schema):
     tip: str
     work: int
     peers: int
+    sync: SyncOut
     mempool: int
     supply: int
     round: RoundOut

@@ -14,7 +14,16 @@ import structlog
 from django.db import connection, connections
 from psycopg import sql
 
-CHANNELS = ("coinai_tip", "coinai_candidate", "coinai_transaction", "coinai_submission", "coinai_lease")
+CHANNELS = (
+    "coinai_tip",
+    "coinai_candidate",
+    "coinai_evaluated",
+    "coinai_header",
+    "coinai_transaction",
+    "coinai_submission",
+    "coinai_lease",
+    "coinai_peers",
+)
 RECONNECTED = "reconnected"
 
 log = structlog.get_logger(__name__)

@@ -14,6 +14,7 @@ SITE_ERRORS = (
     "apps.common.errors",
     "apps.common.object_store",
     "apps.chain.errors",
+    "apps.chain.peers.errors",
     "apps.wallet.errors",
     "apps.wallet.cli.errors",
     "apps.pool.errors",

@@ -28,6 +28,8 @@ def publish(*, secret: bytes, key: bytes, now: float | None = None) -> Publicati
     None when there is nothing to publish: no model good enough yet, or a candidate of ours waits on this
     parent already. The row is written before the node hears of the block; run again, it sends the same block.
     """
+    if not chain.may_publish():
+        return None  # the clock is off, or this node is still catching up (apps/chain/peers)
     view = chain.get_round(time.time() if now is None else now)
     template = Template.objects.filter(
         status=TemplateStatus.OPEN, parent=view.parent.hash, problem=view.problem, grammar=view.grammar

@@ -2,12 +2,14 @@
 
 import signal
 import threading
+from contextlib import closing
 from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.chain.node import Node, SecondNode
+from apps.chain.peers.calling import Caller
 from apps.common.errors import NotReady
 from protocol.evaluation import self_test
 
@@ -27,7 +29,8 @@ class Command(BaseCommand):
         self_test()  # this machine computes exactly what the protocol says, or does not judge
         log.info("node_started")
         try:
-            Node().run(stopped.is_set)
+            with closing(Caller()) as caller:
+                Node(on_start=caller.start).run(stopped.is_set)
         except SecondNode as error:
             raise CommandError("Another node already runs on this database; end it first.") from error
         except NotReady as error:

@@ -1,4 +1,4 @@
-"""The node's rows: blocks by hash, transactions, ledger entries. No rules here (those are in protocol/)."""
+"""Blocks by hash, transactions, ledger entries."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -51,6 +51,8 @@ class Block(models.Model):
     status = models.CharField(max_length=9, choices=Status, default=Status.CANDIDATE)
     refused_code = models.IntegerField(null=True)
     canonical = models.BooleanField(default=False)
+    # Below a pinned checkpoint: every check passed but the score of its model, which is taken from there.
+    assumed = models.BooleanField(default=False, db_default=False)
     undo = models.JSONField(null=True)
     accumulator = models.BinaryField(null=True)
 

@@ -1,0 +1,70 @@
+"""Token buckets, and sets of hashes that do not grow without end."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+
+
+class Bucket:
+    """Refills with ``rate`` a second up to ``burst``."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._at = time.monotonic()
+
+    def take(self, cost: float = 1.0) -> float:
+        """Take tokens, into debt if need be; returns the seconds to wait until the debt is paid."""
+        self._refill()
+        self._tokens -= cost
+        return max(0.0, -self._tokens / self._rate)
+
+    def try_take(self, cost: float = 1.0) -> bool:
+        """Take tokens only when there are enough."""
+        self._refill()
+        if self._tokens < cost:
+            return False
+        self._tokens -= cost
+        return True
+
+    def _refill(self) -> None:
+        now = time.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+
+
+class Recent:
+    """The hashes seen last, at most ``most``."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._items: OrderedDict[str, None] = OrderedDict()
+
+    def __contains__(self, item: str) -> bool:
+        return item in self._items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, item: str) -> bool:
+        """Note an item; False when it was there already."""
+        is_new = item not in self._items
+        self._items[item] = None
+        self._items.move_to_end(item)
+        if len(self._items) > self._most:
+            self._items.popitem(last=False)
+        return is_new
+
+    def update(self, items: Iterable[str]) -> None:
+        """Note several."""
+        for item in items:
+            self.add(item)
+
+    def discard(self, item: str) -> None:
+        """Forget one."""
+        self._items.pop(item, None)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._items.clear()

@@ -1,0 +1,114 @@
+"""A chain made on the desk, without any node: blocks with their models, mined in milliseconds."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from protocol.blocks import Block, Genesis, Header, genesis_block
+from protocol.commitment import MuHash
+from protocol.crypto import sha3_256
+from protocol.ledger import MemoryState, apply_block, apply_genesis
+from protocol.params import ChainParams
+from protocol.transactions import SignedTransaction, Transaction
+from tests.mining import make_block
+
+
+@dataclass(slots=True)
+class Desk:
+    """The blocks of one branch from genesis on, and the ledger after the last."""
+
+    genesis: Genesis
+    secret: bytes = sha3_256(b"the miner on the desk")
+    blocks: list[Block] = field(default_factory=list)
+    models: dict[str, bytes] = field(default_factory=dict)
+    state: MemoryState = field(default_factory=MemoryState)
+    accumulator: MuHash = field(default_factory=lambda: MuHash.of([]))
+
+    def __post_init__(self) -> None:
+        if not self.blocks:
+            transition = apply_genesis(self.genesis)
+            self.state.apply(transition.changes)
+            self.accumulator = transition.accumulator
+            self.blocks.append(genesis_block(self.genesis))
+
+    @property
+    def params(self) -> ChainParams:
+        """Those of the genesis document."""
+        return self.genesis.parameters
+
+    @property
+    def tip(self) -> Header:
+        """The last header."""
+        return self.blocks[-1].header
+
+    @property
+    def work(self) -> int:
+        """Sum of the weights, no block late."""
+        return sum(block.header.threshold + 1 for block in self.blocks[1:])
+
+    def fork(self, secret: bytes | None = None) -> "Desk":
+        """Another branch from here on, by another miner."""
+        return Desk(
+            self.genesis,
+            secret or self.secret,
+            list(self.blocks),
+            self.models,
+            copy.deepcopy(self.state),
+            self.accumulator,
+        )
+
+    def mine(self, *, round: int = 3, signed: Sequence[SignedTransaction] = ()) -> Block:
+        """Add a valid block."""
+        block, _ = self.make(round=round, signed=signed)
+        self.add(block)
+        return block
+
+    def make(
+        self, *, round: int = 3, signed: Sequence[SignedTransaction] = (), start: int = 0
+    ) -> tuple[Block, str]:
+        """A valid block on the tip and its model's id; the chain stays as it is."""
+        block, mined = make_block(
+            self.params,
+            self.genesis,
+            parent=self.tip,
+            reader=self.state,
+            accumulator=self.accumulator,
+            secret=self.secret,
+            signed=signed,
+            round=round,
+            start=start,
+            past=self,
+        )
+        self.models[mined.model_id] = mined.model
+        return block, mined.model_id
+
+    def add(self, block: Block) -> None:
+        """Put a block that `make` gave on the tip."""
+        transition = apply_block(
+            self.params,
+            self.genesis,
+            self.state,
+            self.accumulator,
+            height=block.header.height,
+            round=block.header.round,
+            transactions=block.transactions,
+            parent=self.tip,
+            past=self,
+        )
+        self.state.apply(transition.changes)
+        self.accumulator = transition.accumulator
+        self.blocks.append(block)
+
+    # What the rules ask of the past (protocol/context.py).
+
+    def get_hash(self, height: int, /) -> str:
+        """The hash of a block."""
+        return self.blocks[height].hash
+
+    def list_transactions(self, height: int, /) -> Sequence[Transaction]:
+        """The transactions of a block."""
+        return self.blocks[height].transactions
+
+    def get_content(self, object_id: str, /) -> bytes | None:
+        """Nothing is proposed on the desk."""
+        return None
