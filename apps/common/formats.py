@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
 
 NARROW = "\u202f"
 UNITS_PER_COIN = 10**8
@@ -17,7 +18,15 @@ def format_percent(ppm: float) -> str:
     """An error in parts per million as a percentage with three significant digits."""
     value = ppm / 10000
     digits = 0 if value >= 99.95 else 1 if value >= 10 else 2 if value >= 1 else 3
-    return f"{value:.{digits}f}%"
+    return f"{fix(value, digits)}%"
+
+
+def fix(value: float, digits: int) -> str:
+    """A number with so many decimals; exact halves go up, as in JavaScript's ``toFixed``.
+
+    Shares of some thousand examples are often exact halves, and page and script must show the same.
+    """
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def compute_error_of(quality: float) -> float:
@@ -31,7 +40,7 @@ def format_si(value: int) -> str:
         return group_digits(value)
     size, unit = (10**3, "k") if value < 999_500 else (10**6, "M") if value < 999_500_000 else (10**9, "G")
     digits = max(0, 2 - int(math.log10(max(1, value / size))))
-    text = f"{value / size:.{digits}f}"
+    text = fix(value / size, digits)
     return (text.rstrip("0").rstrip(".") if "." in text else text) + NARROW + unit
 
 
@@ -44,7 +53,7 @@ def format_bytes(value: int) -> str:
         size /= 1024
     if unit == "B":
         return f"{value}{NARROW}B"
-    return f"{size:.{2 if size < 10 else 1 if size < 100 else 0}f}{NARROW}{unit}"
+    return f"{fix(size, 2 if size < 10 else 1 if size < 100 else 0)}{NARROW}{unit}"
 
 
 def format_coins(amount: int) -> str:

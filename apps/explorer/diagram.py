@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from django.utils.safestring import SafeString, mark_safe
+
 from apps.common.formats import group_digits
 from apps.common.glyph import KIND_NAMES
 from protocol.architecture import Architecture, Layer, Shape
@@ -39,6 +41,17 @@ class Piece:
     """Its part of all multiply-accumulates, in percent."""
     step: int
     """After which choice of the derivation it is complete."""
+
+    @property
+    def drawing(self) -> SafeString:
+        """Its sheets as SVG: only numbers and the kind of a layer, so there is nothing to escape."""
+        return mark_safe(  # noqa: S308
+            "".join(
+                f'<rect class="k-{self.kind}" x="{one.x}" y="{one.y}" width="{one.width}"'
+                f' height="{one.height}" rx="1"/>'
+                for one in self.sheets
+            )
+        )
 
 
 def build_diagram(architecture: Architecture, layer_steps: tuple[int, ...]) -> list[Piece]:

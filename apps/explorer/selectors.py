@@ -7,11 +7,6 @@ from typing import Any
 from apps.chain import api as chain
 from apps.common.formats import format_coins, format_percent, group_digits
 from apps.common.live import read_snapshot
-from apps.explorer.diagram import Piece, build_diagram
-from apps.explorer.walk import Walk, build_walk
-from apps.pool import api as pool
-from protocol.errors import ObjectMissing
-from protocol.grammar import compute_seed
 from protocol.threshold import compute_opening, compute_threshold
 
 Json = dict[str, Any]
@@ -84,32 +79,6 @@ def get_standing(block: chain.Block, confirmations: int) -> Standing:
     return Standing("stale", "not chosen", "Another candidate won the contest for its place.")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """How a block's network came about, from hash to layers."""
-
-    walk: Walk
-    pieces: list[Piece]
-    parameters: int
-    macs: int
-    text: str
-
-
-def get_origin(block: chain.Block) -> Origin | None:
-    """Derivation and drawing of a block's network; None for genesis, or when the grammar is not here."""
-    if block.height == 0:
-        return None
-    try:
-        derivation, architecture = chain.get_architecture(block)
-        grammar = chain.get_grammar(block.grammar)
-    except ObjectMissing:
-        return None
-    seed = compute_seed(block.previous, block.transactions_root, block.nonce)
-    walk = build_walk(derivation, grammar, architecture, seed)
-    pieces = build_diagram(architecture, walk.layer_steps)
-    return Origin(walk, pieces, architecture.parameters, architecture.macs, architecture.text)
-
-
 def get_contest(
     block: chain.Block, parent: chain.Block, rivals: Sequence[chain.Block], runs: list[Json]
 ) -> Json:
@@ -137,10 +106,10 @@ def get_contest(
     }
 
 
-def list_contest_runs(block: chain.Block) -> list[Json]:
+def list_contest_runs(block: chain.Block, runs: Sequence[Json]) -> list[Json]:
     """The pool's trainings in the contest for a block's place: their validation errors over time."""
     shown = []
-    for run in pool.list_runs_for_block(block.hash, with_curves=True):
+    for run in runs:
         curve = [point for point in run["curve"] if point[3] is not None]
         kept = {name: run[name] for name in ("id", "nonce", "text", "state", "started", "error")}
         shown.append(kept | {"curve": curve, "won": run["block"] == block.hash})

@@ -17,6 +17,7 @@ from apps.explorer import selectors
 from apps.explorer.access import explains_errors, find_block
 from apps.explorer.examples import has_pictures, plan_sheet, render_examples
 from apps.explorer.forks import get_fork
+from apps.explorer.origins import render_origin
 from apps.pool import api as pool
 from protocol.architecture import layers_to_json, parse_architecture
 from protocol.transactions import SUBJECTS
@@ -86,11 +87,10 @@ def block_detail(request: HttpRequest, name: str) -> HttpResponse:
     if name != block.hash:
         return redirect("explorer:block_detail", name=block.hash)
     tip = chain.get_tip()
-    parent = chain.get_block(block.previous) if block.height else None
-    siblings = (
-        [one for one in chain.list_children(block.previous) if one.hash != block.hash] if parent else []
-    )
-    runs = selectors.list_contest_runs(block) if parent else []
+    family = chain.get_family(block)
+    parent, siblings = family.parent, family.siblings
+    trainings = pool.list_runs_on(block.previous) if parent else []
+    runs = selectors.list_contest_runs(block, trainings)
     transactions = chain.list_transactions(block.hash)
     each = chain.get_params().nonces_per_transaction
     context = {
@@ -102,11 +102,11 @@ def block_detail(request: HttpRequest, name: str) -> HttpResponse:
         "nonces_open": each * block.transaction_count,
         "standing": selectors.get_standing(block, tip.height - block.height + 1),
         "problem": chain.get_problem(block.problem),
-        "origin": selectors.get_origin(block),
+        "origin": render_origin(block),
         "parent": parent,
         "siblings": siblings,
-        "children": chain.list_children(block.hash),
-        "winner": pool.get_winning_run(block.hash),
+        "children": family.children,
+        "winner": next((run for run in trainings if run["block"] == block.hash), None),
         "contest_seconds": block.timestamp - parent.timestamp if parent else 0,
         "contest": selectors.get_contest(block, parent, siblings, runs) if parent else None,
         "transactions": transactions,

@@ -14,6 +14,7 @@ __all__ = [
     "list_active_runs",
     "list_members",
     "list_runs_for_block",
+    "list_runs_on",
     "pool_summary",
 ]
 
@@ -40,6 +41,13 @@ def list_runs_for_block(block_hash: str, *, with_curves: bool = False) -> list[d
     if not with_curves:
         runs = runs.defer("curve")
     return [live.run_to_json(run, with_curve=with_curves) for run in runs]
+
+
+def list_runs_on(parent: str) -> list[dict[str, Any]]:
+    """The pool's trainings, with their curves, in the contest for the place after ``parent``, lowest error
+    first; what became a block says so in ``block``.
+    """
+    return [live.run_to_json(run) for run in selectors.list_runs_on(parent)]
 
 
 def get_winning_run(block_hash: str) -> dict[str, Any] | None:

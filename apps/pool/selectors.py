@@ -137,7 +137,12 @@ def list_runs_for_block(block_hash: str) -> QuerySet[Run]:
         block = chain.get_block(block_hash)
     except NotFound:
         return Run.objects.none()
-    runs = Run.objects.filter(lease__template__parent=block.previous).select_related("lease")
+    return list_runs_on(block.previous)
+
+
+def list_runs_on(parent: str) -> QuerySet[Run]:
+    """The pool's trainings in the contest for the place after ``parent``, the best first."""
+    runs = Run.objects.filter(lease__template__parent=parent).select_related("lease")
     return runs.order_by(F("error").asc(nulls_last=True), "started_at")[:200]
 
 

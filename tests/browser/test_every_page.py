@@ -80,7 +80,9 @@ def settle(page: Page) -> None:
     expect(page.locator(".live")).to_have_attribute("data-state", "live")
     page.evaluate("document.fonts.ready.then(() => true)")
     # Two frames: charts are drawn for a new width in the one after it changed.
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
+    page.evaluate(
+        "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+    )
     page.evaluate("document.getAnimations().forEach((one) => one.finish())")
 
 

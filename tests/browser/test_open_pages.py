@@ -43,6 +43,15 @@ def test_a_block_that_leaves_the_chain_says_so_on_its_open_page(site: Site, open
     assert page.evaluate("window.sameDocument")
 
 
+def test_the_network_page_counts_on_with_the_chain(site: Site, open_page: OpenPage) -> None:
+    page = open_live(open_page, "/network/")
+    block = site.tell("connect")
+    expect(page.locator('[data-number="tip"]')).to_have_text(str(block["height"]))
+    expect(page.locator('[data-number="round"]')).to_contain_text(f"of block {block['height'] + 1},")
+    expect(page.locator("#rounds .section-head p")).to_contain_text(f"last {block['height']} blocks")
+    assert page.evaluate("window.sameDocument")
+
+
 def test_an_address_shows_what_comes_to_it(site: Site, open_page: OpenPage) -> None:
     page = open_live(open_page, f"/addresses/{site.cast['miner']}/")
     block = site.tell("connect")

@@ -3,12 +3,13 @@
 import functools
 import time
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from apps.common import formats
 from apps.common.glyph import describe_layer, render_glyph
@@ -22,6 +23,7 @@ register.filter("bytes", formats.format_bytes)
 register.filter("duration", formats.format_duration)
 register.filter("clock", formats.format_clock)
 register.filter("shorten", formats.shorten)
+register.filter("exact_time", formats.format_exact_time)
 register.filter("coins_text", formats.format_coins)
 register.filter("describe_layer", describe_layer)
 
@@ -97,25 +99,25 @@ def glyph(layers: Sequence[Mapping[str, Any]], named: bool = True) -> SafeString
 @register.simple_tag
 def hash_link(text: str, url: str = "", full: bool = False, what: str = "hash") -> SafeString:
     """An identifier, shortened unless ``full``, linked when ``url`` is given, with a button to copy it."""
-    # Pages have dozens of them: a template of its own would take longer than the rest of a row.
-    shown = text if full else formats.shorten(text)
+    # Pages have dozens of them: a template of its own, or escaping piece by piece, would take longer than the
+    # rest of a row.
+    name, short = escape(text), escape(formats.shorten(text))
+    shown = name if full else short
     if url:
-        inner = format_html(
-            '<a href="{}" title="{}"><span data-full="{}">{}</span></a>', url, text, text, shown
-        )
+        inner = f'<a href="{escape(url)}" title="{name}"><span data-full="{name}">{shown}</span></a>'
     else:
-        inner = format_html('<span title="{}" data-full="{}">{}</span>', text, text, shown)
-    return format_html(
-        '<span class="{}">{}<button type="button" class="copy needs-script" data-copy="{}"'
-        ' aria-label="Copy {} {}" title="Copy">{}{}</button></span>',
-        "hash-full" if full else "hash",
-        inner,
-        text,
-        what,
-        formats.shorten(text),
-        icon("copy", "icon-copy"),
-        icon("check", "icon-done"),
+        inner = f'<span title="{name}" data-full="{name}">{shown}</span>'
+    button = (
+        f'<button type="button" class="copy needs-script" data-copy="{name}"'
+        f' aria-label="Copy {escape(what)} {short}" title="Copy">{_draw_copy_icons()}</button>'
     )
+    kind = "hash-full" if full else "hash"
+    return mark_safe(f'<span class="{kind}">{inner}{button}</span>')  # noqa: S308 - escaped above
+
+
+@functools.cache
+def _draw_copy_icons() -> str:
+    return icon("copy", "icon-copy") + icon("check", "icon-done")
 
 
 STATES = {

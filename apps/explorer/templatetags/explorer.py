@@ -112,5 +112,11 @@ def site_state(context: template.Context) -> SiteState:
     tip: Block | None = None
     with suppress(NotReady, DatabaseError):
         tip = known if isinstance(known, Block) else get_tip()
-    pages = tuple(Page(name, reverse(view if ":" in view else f"explorer:{view}")) for name, view in PAGES)
-    return SiteState(settings.COINAI_NETWORK, tip.height if tip else None, tip.hash if tip else "", pages)
+    return SiteState(
+        settings.COINAI_NETWORK, tip.height if tip else None, tip.hash if tip else "", _list_pages()
+    )
+
+
+@functools.cache
+def _list_pages() -> tuple[Page, ...]:
+    return tuple(Page(name, reverse(view if ":" in view else f"explorer:{view}")) for name, view in PAGES)

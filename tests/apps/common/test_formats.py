@@ -23,6 +23,13 @@ def test_errors_are_percentages(ppm: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("ppm", "text"), [(162_500, "16.3%"), (161_500, "16.1%"), (12_250, "1.23%"), (162_250, "16.2%")]
+)
+def test_exact_halves_go_up_as_in_the_browser(ppm: int, text: str) -> None:
+    assert formats.format_percent(ppm) == text
+
+
+@pytest.mark.parametrize(
     ("amount", "text"),
     [(0, "0"), (1, "0.00000001"), (45 * 10**8, "45"), (10**14, "1 000 000"), (123450000000, "1234.5")],
 )

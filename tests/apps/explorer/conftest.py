@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.explorer import kept
+from apps.explorer import kept, origins
 from tests.apps.chain.conftest import genesis, home, miner
 
 __all__ = ["genesis", "home", "miner"]
@@ -12,3 +12,4 @@ __all__ = ["genesis", "home", "miner"]
 def nothing_kept() -> None:
     """What one test's chain showed is not shown by the next one's."""
     kept.forget()
+    origins.forget_origins()

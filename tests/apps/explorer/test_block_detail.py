@@ -3,8 +3,12 @@
 import pytest
 from django.test import Client
 
+from apps.chain.contents import clear_caches
 from apps.chain.models import Block
+from apps.chain.selectors import get_family
 from apps.chain.services import connect_block, disconnect_block
+from apps.explorer import origins
+from protocol.errors import ObjectMissing
 from tests.apps.chain.miner import Miner
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +66,56 @@ def test_genesis_has_a_page_without_a_network(client: Client, genesis: Block) ->
     html = client.get(f"/blocks/{genesis.hash}/").content.decode()
     assert "carries no model" in html
     assert "From hash to network" not in html
+
+
+def test_the_names_in_its_header_lead_on(client: Client, miner: Miner, genesis: Block) -> None:
+    block = miner.extend()
+    html = client.get(f"/blocks/{block.hash}/").content.decode()
+    header = html.partition('id="raw-title"')[2]
+    assert f'<a href="/blocks/{genesis.hash}/">{genesis.hash}</a>' in header
+    assert f'<a href="/problems/{block.problem}/">{block.problem}</a>' in header
+    assert f'<a href="/grammars/{block.grammar}/">{block.grammar}</a>' in header
+    assert f'<a href="/models/{block.model}/">{block.model}</a>' in header
+    assert " UTC</span>" in header
+
+
+def test_what_is_kept_of_a_block_is_shown_for_no_other(client: Client, miner: Miner) -> None:
+    first, second = miner.extend(), miner.extend()
+    shown = [client.get(f"/blocks/{block.hash}/").content.decode() for block in (first, second, first)]
+    seeds = [html.partition('data-seed="')[2][:128] for html in shown]
+    assert seeds[0] == seeds[2] != seeds[1]
+    wanted = [client.get(f"/api/v1/blocks/{one.hash}/derivation").json()["seed"] for one in (first, second)]
+    assert seeds[:2] == wanted
+
+
+def test_a_block_whose_grammar_is_missing_has_its_page_and_shows_it_later(
+    client: Client, miner: Miner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = miner.extend()
+    clear_caches()
+    get = origins.chain.derive_nonce
+
+    def miss(*_: object) -> None:
+        raise ObjectMissing("grammar", block.grammar)
+
+    monkeypatch.setattr(origins.chain, "derive_nonce", miss)
+    assert "From hash to network" not in client.get(f"/blocks/{block.hash}/").content.decode()
+    monkeypatch.setattr(origins.chain, "derive_nonce", get)
+    assert "From hash to network" in client.get(f"/blocks/{block.hash}/").content.decode()
+
+
+def test_the_blocks_around_one_are_its_own(miner: Miner, genesis: Block) -> None:
+    first = miner.extend()
+    rival = miner.evaluate(parent=genesis, start=first.nonce + 1)
+    child = miner.extend()
+    family = get_family(first)
+    assert family.parent == genesis
+    assert [block.hash for block in family.siblings] == [rival.hash]
+    assert [block.hash for block in family.children] == [child.hash]
+    around = get_family(genesis)
+    assert around.parent is None
+    assert around.siblings == []
+    assert [block.hash for block in around.children] == [first.hash, rival.hash]
 
 
 def test_the_list_goes_on_with_older_blocks(client: Client, miner: Miner) -> None:

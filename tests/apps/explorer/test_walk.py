@@ -4,7 +4,8 @@ import pytest
 
 from apps.common.glyph import compute_bars, describe_layers, render_glyph
 from apps.explorer.diagram import build_diagram
-from apps.explorer.walk import Walk, build_walk
+from apps.explorer.walk import Row, Rule, Step, Walk, build_walk
+from apps.explorer.walk_html import write_bites, write_rules, write_step_rows, write_tree
 from protocol.architecture import Architecture, layers_to_json, parse_architecture
 from protocol.grammar import compute_seed, derive, parse_grammar, seed_from_choices, shipped_grammar
 
@@ -73,6 +74,19 @@ def test_tokens_joined_without_a_blank_are_one() -> None:
     assert frontier(walk, 6) == walk.text
     assert walk.layer_steps == (6, 6, 6)
     assert build_diagram(architecture, walk.layer_steps)[1].title == "conv 122"
+
+
+def test_what_a_grammar_calls_its_names_and_words_is_escaped() -> None:
+    odd, escaped = "a\"<b>&'", "a&quot;&lt;b&gt;&amp;&#x27;"
+    written = (
+        write_rules([Rule(odd, (odd,))]),
+        write_tree([Row(0, odd, is_name, True, 0, 1, 1, odd) for is_name in (True, False)]),
+        write_bites([Step(1, odd, 2, 1, "ff", 0, False, odd, 1.0, 511.0)]),
+        write_step_rows([Step(1, odd, 2, 1, "ff", 0, False, odd, 1.0, 511.0)]),
+    )
+    for html in written:
+        assert escaped in html
+        assert odd not in html
 
 
 def test_the_diagram_shares_out_all_multiply_accumulates() -> None:
