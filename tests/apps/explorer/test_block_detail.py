@@ -3,11 +3,11 @@
 import pytest
 from django.test import Client
 
+from apps.chain import api as chain
 from apps.chain.contents import clear_caches
 from apps.chain.models import Block
 from apps.chain.selectors import get_family
 from apps.chain.services import connect_block, disconnect_block
-from apps.explorer import origins
 from protocol.errors import ObjectMissing
 from tests.apps.chain.miner import Miner
 
@@ -93,14 +93,13 @@ def test_a_block_whose_grammar_is_missing_has_its_page_and_shows_it_later(
 ) -> None:
     block = miner.extend()
     clear_caches()
-    get = origins.chain.derive_nonce
 
     def miss(*_: object) -> None:
         raise ObjectMissing("grammar", block.grammar)
 
-    monkeypatch.setattr(origins.chain, "derive_nonce", miss)
-    assert "From hash to network" not in client.get(f"/blocks/{block.hash}/").content.decode()
-    monkeypatch.setattr(origins.chain, "derive_nonce", get)
+    with monkeypatch.context() as missing:
+        missing.setattr(chain, "derive_nonce", miss)
+        assert "From hash to network" not in client.get(f"/blocks/{block.hash}/").content.decode()
     assert "From hash to network" in client.get(f"/blocks/{block.hash}/").content.decode()
 
 
