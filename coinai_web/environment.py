@@ -15,6 +15,7 @@ import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import conninfo_to_dict
 
+from apps.common.sizes import parse_bytes
 from protocol.crypto import parse_address
 from protocol.errors import ProtocolError
 
@@ -58,6 +59,17 @@ def read_number(name: str, default: int, *, least: int, most: int) -> int:
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise ImproperlyConfigured(f"{name} is {text!r}; use a whole number from {least} to {most}.")
     return int(text)
+
+
+def read_bytes(name: str, default: int) -> int:
+    """The variable as a number of bytes: digits, or with KiB, MiB, GiB or TiB, as in 5GiB."""
+    text = env.str(name, default="").strip()
+    if not text:
+        return default
+    size = parse_bytes(text)
+    if size is None:
+        raise ImproperlyConfigured(f"{name} is {text!r}; use bytes, or a size such as 500MiB or 5GiB.")
+    return size
 
 
 def read_choice(name: str, default: str, choices: tuple[str, ...]) -> str:

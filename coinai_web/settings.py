@@ -215,6 +215,23 @@ COINAI_DUST = environment.read_number("COINAI_DUST", _DUST, least=0, most=10**12
 COINAI_DRY_RUN_NETWORKS = environment.read_number("COINAI_DRY_RUN_NETWORKS", 4, least=1, most=16)
 COINAI_DRY_RUN_SECONDS = environment.read_number("COINAI_DRY_RUN_SECONDS", 8, least=1, most=600)
 
+# --- Keeper and garbage (apps/storage/) -------------------------------------------------------------
+
+COINAI_KEEPER = environment.read_bytes("COINAI_KEEPER", 0)  # bytes that this machine offers; 0: no keeper
+COINAI_KEEPER_HOME = Path(environment.read_text("COINAI_KEEPER_HOME", str(COINAI_HOME / "keeper")))
+COINAI_KEEPER_QUOTA = environment.read_bytes("COINAI_KEEPER_QUOTA", 0)  # 0: an eighth more than the capacity
+COINAI_KEEPER_LISTEN = environment.read_text("COINAI_KEEPER_LISTEN", "127.0.0.1:8100")
+COINAI_KEEPER_ENDPOINT = environment.read_text("COINAI_KEEPER_ENDPOINT", f"http://{COINAI_KEEPER_LISTEN}")
+COINAI_KEEPER_KEY = environment.read_text("COINAI_KEEPER_KEY", str(COINAI_KEEPER_HOME / "key"))
+COINAI_KEEPER_PASSPHRASE_FILE = environment.read_text("COINAI_KEEPER_PASSPHRASE_FILE", "-")
+COINAI_KEEPER_BOND = environment.read_number("COINAI_KEEPER_BOND", 0, least=0, most=2**53 - 1)  # base units
+COINAI_KEEPER_GRACE = environment.read_number("COINAI_KEEPER_GRACE", 3600, least=0, most=30 * 86_400)
+# A devnet lives on one machine or in one room; elsewhere private addresses are nobody's business.
+COINAI_KEEPER_PRIVATE = environment.read_flag("COINAI_KEEPER_PRIVATE", default=COINAI_NETWORK != "main")
+# Seconds for which an object that nothing names is kept, and bytes of those at most.
+COINAI_GARBAGE_GRACE = environment.read_number("COINAI_GARBAGE_GRACE", 86_400, least=60, most=365 * 86_400)
+COINAI_GARBAGE_QUOTA = environment.read_bytes("COINAI_GARBAGE_QUOTA", 8 * 2**30)
+
 # --- Logging --------------------------------------------------------------------------------------
 
 LOGGING_CONFIG = "logging.config.dictConfig"

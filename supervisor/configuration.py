@@ -1,6 +1,7 @@
 """What the environment says about this run, read strictly: a wrong value is refused before any start."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ class Configuration:
     workers: int  # mining processes; 0 mines nothing here
     database_url: str  # empty: the embedded PostgreSQL
     broker_url: str  # empty: the embedded Valkey
+    keeper: str = ""  # what a keeper on this machine offers, as in 5GiB; empty: there is none
 
     @property
     def site_url(self) -> str:
@@ -36,6 +38,13 @@ def _read_number(environment: Mapping[str, str], name: str, default: int, low: i
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
         raise SetupError(f"{name} is {text!r}: set it to a number from {low} to {high}, or unset it.")
     return int(text)
+
+
+def _read_size(environment: Mapping[str, str], name: str) -> str:
+    text = environment.get(name, "").strip()
+    if text and not re.fullmatch(r"\d{1,16} ?([KMGT]iB)?", text):
+        raise SetupError(f"{name} is {text!r}: set it to a size such as 5GiB, or unset it.")
+    return "" if re.fullmatch(r"0+.*", text) else text
 
 
 def read_configuration(environment: Mapping[str, str] = os.environ) -> Configuration:
@@ -55,4 +64,5 @@ def read_configuration(environment: Mapping[str, str] = os.environ) -> Configura
         workers=_read_number(environment, "COINAI_WORKERS", 1, 0, 256),
         database_url=environment.get("DATABASE_URL", "").strip(),
         broker_url=environment.get("BROKER_URL", "").strip(),
+        keeper=_read_size(environment, "COINAI_KEEPER"),
     )

@@ -110,6 +110,8 @@ def build_programs(configuration: Configuration, addresses: Addresses) -> list[P
         _celery("site-tasks", "site", site, application="coinai_web"),
         _celery("verifier", "verification", worker, application="workers"),
     ]
+    if configuration.keeper:
+        programs.append(Program("keeper", _python("manage.py", "keeper"), site))
     if configuration.workers:
         mining = configuration.workers
         programs.append(

@@ -24,6 +24,7 @@ from apps.chain.peers.reading import (
 )
 from apps.chain.peers.states import may_publish
 from apps.chain.pending import get_pending, list_waiting
+from apps.chain.references import hold_ledger
 from apps.chain.rounds import (
     RoundView,
     candidate_to_json,
@@ -39,6 +40,7 @@ from apps.chain.selectors import (
     get_accounts,
     get_block,
     get_block_at,
+    get_entries,
     get_entry,
     get_family,
     get_genesis,
@@ -53,6 +55,7 @@ from apps.chain.selectors import (
     list_blocks_of_model,
     list_children,
     list_entries,
+    list_held,
     list_locked,
     list_mempool,
     list_transactions,
@@ -108,6 +111,7 @@ __all__ = [
     "get_block_at",
     "get_data_set",
     "get_data_set_id",
+    "get_entries",
     "get_entry",
     "get_family",
     "get_genesis",
@@ -122,6 +126,7 @@ __all__ = [
     "get_sync",
     "get_tip",
     "get_transaction",
+    "hold_ledger",
     "lift_bans",
     "list_bans",
     "list_blocks",
@@ -130,6 +135,7 @@ __all__ = [
     "list_candidates",
     "list_children",
     "list_entries",
+    "list_held",
     "list_in_order",
     "list_locked",
     "list_mempool",

@@ -10,7 +10,7 @@ class ChainConfig(AppConfig):
     label = "chain"
 
     def ready(self) -> None:
-        from apps.chain import live, monitoring
+        from apps.chain import live, monitoring, references  # noqa: F401  importing connects the receiver
 
         live.register_topics()
         monitoring.register()

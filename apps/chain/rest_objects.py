@@ -11,7 +11,7 @@ from apps.common import object_store
 from apps.common.errors import BadParameter, NotFound
 from apps.common.http import json_response, range_response
 from protocol.errors import ObjectMissing
-from protocol.merkle import CHUNK_BYTES, chunk_path
+from protocol.merkle import CHUNK_BYTES
 
 router = Router(tags=["objects"])
 ObjectId = Annotated[str, Path(pattern=schemas.HEX64)]
@@ -48,22 +48,21 @@ def object_proof(
 ) -> HttpResponse:
     """One 1 KiB chunk with the path that proves it to be in the object."""
     try:
-        data = object_store.read(object_id)
+        proof = object_store.prove_chunk(object_id, chunk)
     except ObjectMissing:
         raise NotFound("object of this id") from None
-    chunks = -(-len(data) // CHUNK_BYTES)
-    if chunk >= chunks:
-        raise BadParameter("chunk", f"below {chunks}, the number of chunks")
-    begin = chunk * CHUNK_BYTES
+    except IndexError:
+        chunks = -(-object_store.size(object_id) // CHUNK_BYTES)
+        raise BadParameter("chunk", f"below {chunks}, the number of chunks") from None
     return json_response(
         request,
         {
             "object": object_id,
-            "bytes": len(data),
+            "bytes": proof.size,
             "chunk": chunk,
-            "chunks": chunks,
-            "data": base64.b64encode(data[begin : begin + CHUNK_BYTES]).decode(),
-            "path": [node.hex() for node in chunk_path(data, chunk)],
+            "chunks": -(-proof.size // CHUNK_BYTES),
+            "data": base64.b64encode(proof.data).decode(),
+            "path": [node.hex() for node in proof.path],
         },
         immutable=True,
     )

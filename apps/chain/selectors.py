@@ -207,6 +207,17 @@ def list_entries(prefix: str) -> Sequence[tuple[str, dict[str, Any]]]:
     return sorted(rows, key=lambda row: row[0])
 
 
+def list_held(address: str) -> dict[str, dict[str, Any]]:
+    """The replicas that the best chain's ledger assigns to a keeper, by object id."""
+    rows = LedgerEntry.objects.filter(key__startswith="replica/", key__endswith=f"/{address}")
+    return {key.split("/")[1]: value for key, value in rows.values_list("key", "value")}
+
+
+def get_entries(keys: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The ledger entries of the best chain with these keys; those that are not there are left out."""
+    return dict(LedgerEntry.objects.filter(key__in=keys).values_list("key", "value"))
+
+
 def get_accounts(addresses: Collection[str]) -> dict[str, dict[str, Any]]:
     """The accounts of these addresses in the ledger of the best chain; those that have none are left out."""
     keys = [f"account/{address}" for address in addresses]

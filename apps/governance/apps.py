@@ -10,6 +10,7 @@ class GovernanceConfig(AppConfig):
     label = "governance"
 
     def ready(self) -> None:
-        from apps.governance import live, projections, receivers  # noqa: F401  importing connects the receivers
+        # Importing connects the receivers.
+        from apps.governance import live, projections, receivers, references  # noqa: F401
 
         live.register_topics()

@@ -11,6 +11,7 @@ class PoolConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the live topics and the receivers of the chain's signals."""
-        from apps.pool import live, receivers  # noqa: F401  connecting the receivers is the import's effect
+        # Connecting the receivers is the import's effect.
+        from apps.pool import live, receivers, references  # noqa: F401
 
         live.register_topics()

@@ -8,3 +8,6 @@ class StorageConfig(AppConfig):
 
     name = "apps.storage"
     label = "storage"
+
+    def ready(self) -> None:
+        from apps.storage import collecting  # noqa: F401  importing connects the receivers

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from protocol.errors.base import ProtocolError
+from protocol.errors.base import ProtocolError, shown
 
 
 @dataclass(eq=False)
@@ -131,3 +131,34 @@ class InvalidStorageProof(ProtocolError):
     @property
     def detail(self) -> str:
         return f"The data and its path do not show chunk {self.chunk} of {self.object}; send the exact bytes."
+
+
+@dataclass(eq=False)
+class UnusableEndpoint(ProtocolError):
+    """An endpoint that nobody fetches from, although the chain takes it."""
+
+    code = 910
+    name = "unusable_endpoint"
+    endpoint: str
+    reason: str
+
+    @property
+    def detail(self) -> str:
+        return f"The endpoint {shown(self.endpoint)} cannot be used: {self.reason}."
+
+
+@dataclass(eq=False)
+class PrivateEndpoint(ProtocolError):
+    """An endpoint that leads into a private network or to the machine itself."""
+
+    code = 911
+    name = "private_endpoint"
+    host: str
+    address: str
+
+    @property
+    def detail(self) -> str:
+        return (
+            f"The endpoint {shown(self.host)} leads to {self.address}, which is no public address; nothing "
+            "is fetched from there."
+        )

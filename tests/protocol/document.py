@@ -12,7 +12,7 @@ from protocol.validation import CHECKS
 DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
 SITE_ERRORS = (
     "apps.common.errors",
-    "apps.common.object_store",
+    "apps.common.object_folder",
     "apps.chain.errors",
     "apps.chain.peers.errors",
     "apps.wallet.errors",
@@ -21,6 +21,7 @@ SITE_ERRORS = (
     "apps.pool.worker_errors",
     "apps.explorer.errors",
     "apps.governance.errors",
+    "apps.storage.errors",
 )
 
 

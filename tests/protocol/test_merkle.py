@@ -1,6 +1,7 @@
 """Merkle trees and object ids (docs/protocol.md §1)."""
 
 import itertools
+import random
 
 import pytest
 from hypothesis import given
@@ -9,11 +10,18 @@ from hypothesis import strategies as st
 from protocol.crypto import sha3_256
 from protocol.merkle import (
     CHUNK_BYTES,
+    GROUP_BYTES,
+    GROUP_CHUNKS,
+    GroupHasher,
     ObjectHasher,
     chunk_path,
+    find_group_nodes,
+    group_node,
     inclusion_path,
     is_included,
+    join_nodes,
     merkle_root,
+    node_path,
     object_id,
 )
 from tests.second import primitives as second
@@ -82,3 +90,42 @@ def test_any_chunk_can_be_proven_alone() -> None:
     for number, chunk in enumerate(chunks):
         path = chunk_path(data, number)
         assert is_included(bytes.fromhex(object_id(data)), chunk, number, len(chunks), path)
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 255, 256, 257, 512, 513, 800, 1025])
+@pytest.mark.parametrize("rest", [0, 1])
+def test_the_nodes_of_groups_give_id_and_paths_of_the_whole(chunks: int, rest: int) -> None:
+    data = random.Random(chunks).randbytes(chunks * CHUNK_BYTES - rest)
+    hasher = GroupHasher()
+    for start in range(0, len(data), 100_001):
+        hasher.update(data[start : start + 100_001])
+    nodes = hasher.list_nodes()
+    assert hasher.hexdigest() == object_id(data) == join_nodes(nodes).hex()
+    for chunk in {0, chunks // 2, chunks - 1, min(256, chunks - 1)}:
+        number, place = divmod(chunk, GROUP_CHUNKS)
+        group = data[number * GROUP_BYTES : (number + 1) * GROUP_BYTES]
+        path = (*chunk_path(group, place), *node_path(nodes, number))
+        assert path == chunk_path(data, chunk)
+        found = find_group_nodes(
+            object_id(data), data[chunk * 1024 :][:1024], chunk, -(-len(data) // 1024), path
+        )
+        assert found[number] == group_node(group)
+        assert all(nodes[other] == node for other, node in found.items())
+        assert found.keys() <= {number, number ^ 1}
+
+
+def test_a_path_that_leads_elsewhere_shows_no_node() -> None:
+    data = bytes(600 * CHUNK_BYTES)
+    path = chunk_path(data, 300)
+    name = object_id(data)
+    assert find_group_nodes(name, bytes(1024), 300, 600, path)
+    assert not find_group_nodes(name, bytes(1023) + b"x", 300, 600, path)
+    assert not find_group_nodes(name, bytes(1024), 300, 600, path[:-1])
+    assert not find_group_nodes(name, bytes(1024), 300, 600, (*path, path[0]))
+    assert not find_group_nodes(name, bytes(1024), 600, 600, path)
+    assert not find_group_nodes("ab" * 32, bytes(1024), 300, 600, path)
+
+
+def test_an_empty_file_has_no_group() -> None:
+    assert GroupHasher().list_nodes() == ()
+    assert GroupHasher().hexdigest() == object_id(b"")

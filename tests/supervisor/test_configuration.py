@@ -49,3 +49,13 @@ def test_a_value_that_cannot_be_meant_is_refused_by_name(name: str, value: str) 
 
 def test_a_site_on_all_addresses_is_reached_at_home() -> None:
     assert read_configuration({"COINAI_HOST": "0.0.0.0"}).site_url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(("text", "read"), [("", ""), ("0", ""), ("5GiB", "5GiB"), ("500 MiB", "500 MiB")])
+def test_a_keeper_is_asked_for_by_what_it_offers(text: str, read: str) -> None:
+    assert read_configuration({"COINAI_KEEPER": text}).keeper == read
+
+
+def test_a_size_that_is_none_is_refused() -> None:
+    with pytest.raises(SetupError, match="5GiB"):
+        read_configuration({"COINAI_KEEPER": "lots"})

@@ -1,5 +1,6 @@
 """What each program is told."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,11 @@ def test_a_machine_can_serve_without_mining() -> None:
 def test_every_celery_worker_goes_with_its_broker() -> None:
     for program in build_programs(configuration(), ADDRESSES):
         assert ("celery" in program.command) == (program.dies_with == ("valkey",))
+
+
+def test_a_keeper_runs_where_it_is_asked_for() -> None:
+    names = {program.name for program in build_programs(configuration(), ADDRESSES)}
+    assert "keeper" not in names
+    asked = replace(configuration(), keeper="5GiB")
+    programs = {program.name: program for program in build_programs(asked, ADDRESSES)}
+    assert programs["keeper"].command[-2:] == ("manage.py", "keeper")

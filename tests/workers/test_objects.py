@@ -1,6 +1,9 @@
 """The object cache: only verified bytes, downloaded once, within the quota."""
 
+import json
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -68,9 +71,103 @@ def test_the_least_recently_used_objects_make_room(site: Site, tmp_path: Path) -
     cache = ObjectCache(tmp_path, site.url, quota=2500)
     names = [site.add(bytes([number]) * 1000) for number in range(3)]
     for age, name in enumerate(names):
-        path = cache.fetch(name, max_bytes=LIMIT)
+        cache.read(name, max_bytes=LIMIT)
         if age < 2:
-            os.utime(path, (1000 + age, 1000 + age))
+            os.utime(tmp_path / name[:2] / name, (1000 + age, 1000 + age))
     assert not (tmp_path / names[0][:2] / names[0]).exists()
     assert cache.read(names[1], max_bytes=LIMIT) == bytes([1]) * 1000
     assert len(site.requests) == 3
+
+
+def test_what_is_in_use_is_never_removed_by_any_process(site: Site, tmp_path: Path) -> None:
+    mine, other = (ObjectCache(tmp_path, site.url, quota=2500) for _ in range(2))
+    names = [site.add(bytes([number]) * 1000) for number in range(4)]
+    path = mine.fetch(names[0], max_bytes=LIMIT)
+    os.utime(path, (1000, 1000))
+    for name in names[1:]:
+        other.read(name, max_bytes=LIMIT)
+    assert path.read_bytes() == bytes(1000)
+    assert len(list(tmp_path.glob("??/*"))) == 2
+    for name in names[1:3]:
+        mine.fetch(name, max_bytes=LIMIT)  # two others since: the first is over
+    os.utime(path, (1000, 1000))
+    other.read(names[3], max_bytes=LIMIT)
+    assert not path.exists()
+
+
+class Keepers:
+    """Keepers on loopback, each with what it gives for any object; and what the site says of them."""
+
+    def __init__(self, site: Site, *gives: bytes) -> None:
+        self.asked: list[int] = []
+        self.servers = []
+        for number, data in enumerate(gives):
+            self.servers.append(self.start(number, data))
+        rows = [
+            {"keeper": "cai1", "endpoint": f"http://127.0.0.1:{server.server_port}", "proven": number == 0}
+            for number, server in enumerate(self.servers)
+        ]
+        self.list = json.dumps({"items": rows, "next": None}).encode()
+        self.site = site
+
+    def start(self, number: int, data: bytes) -> ThreadingHTTPServer:
+        asked = self.asked
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(number)
+                self.send_response(200 if data else 302)
+                self.send_header("Location", "http://169.254.169.254/")
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        return server
+
+    def announce(self, object_id: str) -> None:
+        """Have the site, which lacks the object, name them."""
+        self.site.objects[f"{object_id}/replicas"] = self.list
+
+    def stop(self) -> None:
+        for server in self.servers:
+            server.shutdown()
+            server.server_close()
+
+
+def test_what_the_site_lacks_comes_from_the_keepers_checked(site: Site, cache: ObjectCache) -> None:
+    data = b"held by keepers" * 100
+    keepers = Keepers(site, b"something else", b"", data)
+    try:
+        keepers.announce(object_id(data))
+        assert cache.read(object_id(data), max_bytes=LIMIT) == data
+        assert keepers.asked[0] == 0  # whoever has proven it is asked first
+        assert keepers.asked[-1] == 2
+    finally:
+        keepers.stop()
+
+
+def test_private_keepers_are_not_reached_for_a_site_elsewhere(
+    site: Site, cache: ObjectCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keepers = Keepers(site, b"x")
+    try:
+        monkeypatch.setattr("workers.keepers.is_loopback", lambda _url: False)
+        keepers.announce(object_id(b"x"))
+        with pytest.raises(ObjectError, match="no keeper gave it"):
+            cache.read(object_id(b"x"), max_bytes=LIMIT)
+        assert not keepers.asked
+    finally:
+        keepers.stop()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"[]", b"{", b'{"items": [5, {"endpoint": 5}, {"endpoint": "file:///x"}]}']
+)
+def test_a_list_of_keepers_that_is_none_is_an_error(site: Site, cache: ObjectCache, answer: bytes) -> None:
+    site.objects["ab" * 32 + "/replicas"] = answer
+    with pytest.raises(ObjectError, match="404"):
+        cache.fetch("ab" * 32, max_bytes=LIMIT)

@@ -226,4 +226,4 @@ def _drop_data(ids: Iterable[str]) -> None:
     """Remove data sets that neither the chain nor another upload names."""
     for data in ids:
         if data and not selectors.is_data_needed(data):
-            object_store.path(data).unlink(missing_ok=True)
+            object_store.remove(data)

@@ -59,7 +59,7 @@ def _prune_models() -> int:
     beaten = beaten.exclude(state=SubmissionState.RECEIVED)
     rows = list(beaten.exclude(Exists(published))[:BATCH])
     for row in rows:
-        object_store.path(row.model).unlink(missing_ok=True)
+        object_store.remove(row.model)
     return Submission.objects.filter(id__in=[row.id for row in rows]).update(pruned=True)
 
 

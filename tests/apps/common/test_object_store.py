@@ -1,16 +1,18 @@
 """Content-addressed files: whole or not at all, and checked whenever they are read."""
 
 import os
+import random
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
-from apps.common import object_store
+from apps.common import object_folder, object_store
 from apps.common.object_store import BadObjectId, ObjectCorrupt, ObjectTooLong
 from protocol.errors import ObjectMissing
-from protocol.merkle import object_id
+from protocol.merkle import CHUNK_BYTES, GROUP_BYTES, chunk_path, object_id
 
 DATA = bytes(range(256)) * 20
 
@@ -105,3 +107,74 @@ def test_many_that_write_one_object_at_once_leave_it_whole(home: Path) -> None:
         thread.join()
     assert list_files(home) == [object_id(DATA)]
     assert object_store.read(object_id(DATA)) == DATA
+
+
+LARGE = random.Random(3).randbytes(3 * GROUP_BYTES + 5000)
+
+
+@pytest.mark.parametrize("data", [b"x", DATA, LARGE])
+def test_a_chunk_is_proven_with_the_path_of_the_whole_file(data: bytes) -> None:
+    name = object_store.put(data)
+    for chunk in {0, 700, -(-len(data) // CHUNK_BYTES) - 1} & set(range(-(-len(data) // CHUNK_BYTES))):
+        proof = object_store.prove_chunk(name, chunk)
+        assert proof.size == len(data)
+        assert proof.data == data[chunk * CHUNK_BYTES :][:CHUNK_BYTES]
+        assert proof.path == chunk_path(data, chunk)
+    with pytest.raises(IndexError):
+        object_store.prove_chunk(name, -(-len(data) // CHUNK_BYTES))
+
+
+def test_a_proof_reads_one_group_and_not_the_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = object_store.put(LARGE)
+    asked: list[int] = []
+    original = object_folder._read_pieces
+
+    def count(file: BinaryIO, start: int, length: int | None) -> Iterator[bytes]:
+        for piece in original(file, start, length):
+            asked.append(len(piece))
+            yield piece
+
+    monkeypatch.setattr(object_folder, "_read_pieces", count)
+    object_store.prove_chunk(name, 300)
+    assert asked == [GROUP_BYTES]
+
+
+def test_nodes_that_are_missing_or_damaged_are_made_again() -> None:
+    name = object_store.put(LARGE)
+    nodes = object_store.path(name).with_suffix(".nodes")
+    good = nodes.read_bytes()
+    nodes.unlink()
+    assert object_store.prove_chunk(name, 300).path == chunk_path(LARGE, 300)
+    assert nodes.read_bytes() == good
+    nodes.write_bytes(bytes(32) + good[32:])
+    with pytest.raises(ObjectCorrupt):
+        object_store.prove_chunk(name, 300)
+    assert object_store.prove_chunk(name, 300).path == chunk_path(LARGE, 300)
+
+
+def test_a_damaged_group_is_never_proven() -> None:
+    name = object_store.put(LARGE)
+    with object_store.path(name).open("r+b") as file:
+        file.seek(GROUP_BYTES + 10)
+        file.write(b"!!")
+    with pytest.raises(ObjectCorrupt):
+        object_store.prove_chunk(name, 300)
+    assert object_store.prove_chunk(name, 0).data == LARGE[:CHUNK_BYTES]
+
+
+def test_what_is_removed_leaves_nothing_behind(home: Path) -> None:
+    names = [object_store.put(DATA), object_store.put(LARGE)]
+    assert {name for name, _ in object_store.scan()} == set(names)
+    assert all(object_store.remove(name) for name in names)
+    assert not object_store.remove(names[0])
+    assert list_files(home) == []
+
+
+def test_what_was_put_again_is_not_removed_as_old() -> None:
+    name = object_store.put(DATA)
+    os.utime(object_store.path(name), (1000, 1000))
+    object_store.put(DATA)
+    assert not object_store.remove_if_older(name, 2000)
+    os.utime(object_store.path(name), (1000, 1000))
+    assert object_store.remove_if_older(name, 2000)
+    assert not object_store.remove_if_older(name, 2000)

@@ -1,0 +1,280 @@
+"""The loop of a keeper: look at the chain, fetch, answer, register or leave, forget.
+
+What it knows is on the chain, in the mempool and in its folder: it may die at any moment and begin again.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from django.db import InterfaceError, OperationalError, close_old_connections
+from psycopg import OperationalError as DriverError
+
+from apps.common.errors import NotReady
+from apps.common.notify import Listener
+from apps.storage.errors import FolderFull, KeeperRuns
+from apps.storage.keeping.fetching import Fetcher, Source, Stopped
+from apps.storage.keeping.sending import Offer, Sender
+from apps.storage.keeping.standing import Standing, list_sources, read_standing
+from apps.storage.keeping.vault import Vault
+from protocol.amounts import format_amount
+from protocol.errors import ObjectMissing, ProtocolError
+
+POLL_SECONDS = 1.0
+BUSY_SECONDS = 0.1
+"""How soon a finished download is noticed, whose challenge waits for an answer."""
+AGAIN_SECONDS = 5.0
+"""How often what waits is looked at when no block comes."""
+DOWNLOADS = 4
+MOST_DOWNLOADS = 64
+"""Begun at a time, those that wait for their turn included; what is asked for comes first."""
+FIRST_RETRY, LAST_RETRY = 1.0, 60.0
+URGENT_RETRY = 5.0
+"""The longest wait for an object that a challenge asks for."""
+LEAVING = "leaving"
+CHANNEL = "coinai_tip"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the operator asks of a keeper."""
+
+    offer: Offer
+    sites: Sequence[str]
+    """Sites that new objects are fetched from."""
+    grace_seconds: float
+    scrub_seconds: float
+    """How often each object is read again and compared with its id."""
+
+
+@dataclass(slots=True)
+class Retry:
+    """An object that nobody gave or that found no room."""
+
+    wait: float = FIRST_RETRY
+    at: float = field(default_factory=time.monotonic)
+
+
+class Keeper:
+    """The loop (`run`) around what is done each time (`step`)."""
+
+    def __init__(self, plan: Plan, vault: Vault, sender: Sender, fetcher: Fetcher) -> None:
+        self._plan, self._vault, self._sender, self._fetcher = plan, vault, sender, fetcher
+        self._pool = ThreadPoolExecutor(DOWNLOADS + 1, "fetching")
+        self._downloads: dict[str, Future[None]] = {}
+        self._retries: dict[str, Retry] = {}
+        self._suspects: set[str] = set()
+        self._scrub: Future[str] | None = None
+        self._to_scrub: deque[str] = deque()
+        self._scrubbed_at = 0.0
+        self._last: tuple[str, float] = ("", 0.0)
+        self._said = ""
+        self.has_left = False
+        """Whether the bond of one that was asked to leave is back."""
+        self.state: dict[str, Any] = {"address": sender.address, "state": "starting"}
+
+    def ask_to_leave(self) -> None:
+        """Remember in the folder that this keeper is to leave; a running one hears of it."""
+        (self._vault.root / LEAVING).touch()
+
+    def stay(self) -> None:
+        """Forget that it was to leave."""
+        (self._vault.root / LEAVING).unlink(missing_ok=True)
+
+    @property
+    def is_to_leave(self) -> bool:
+        """Whether it was asked to leave."""
+        return (self._vault.root / LEAVING).exists()
+
+    def run(self, is_stopped: Callable[[], bool], *, until_left: bool = False) -> None:
+        """Work until ``is_stopped``, or until the bond is back. Raises KeeperRuns for a key in use."""
+        try:
+            with Listener(CHANNEL) as listener:
+                while not is_stopped() and not (until_left and self.has_left):
+                    try:
+                        self._hold_key(listener)
+                        self.step()
+                        listener.wait(BUSY_SECONDS if self._is_busy() else POLL_SECONDS)
+                    except (OperationalError, InterfaceError, DriverError) as error:
+                        log.warning("database_away", error=str(error).strip().splitlines()[:1])
+                        close_old_connections()
+                        time.sleep(POLL_SECONDS)
+                    except NotReady:
+                        time.sleep(POLL_SECONDS)
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def step(self) -> Standing:
+        """Do all that can be done now."""
+        finished = self._collect()
+        standing = read_standing(self._sender.address)
+        wanted = standing.wanted
+        self._suspects &= wanted.keys()
+        soon = time.monotonic() + URGENT_RETRY
+        for object_id, size in wanted.items():
+            if object_id in standing.asked and object_id in self._retries:
+                self._retries[object_id].at = min(self._retries[object_id].at, soon)
+            if object_id in self._suspects or not self._vault.has(object_id, size):
+                self._begin(object_id, size)
+        if finished or self._last[0] != standing.tip or time.monotonic() > self._last[1] + AGAIN_SECONDS:
+            self._act(standing)
+            self._last = (standing.tip, time.monotonic())
+        self._look_after(wanted)
+        self._describe(standing)
+        return standing
+
+    def _act(self, standing: Standing) -> None:
+        for object_id in self._sender.answer(standing, self._vault.folder):
+            if object_id not in self._downloads and self._vault.folder.exists(object_id):
+                log.warning("object_damaged", object=object_id)
+                self._suspects.add(object_id)
+                self._begin(object_id, standing.asked[object_id])
+        try:
+            if self.is_to_leave:
+                sent = self._sender.leave(standing)
+                self.has_left = standing.entry is None and not standing.pending
+            else:
+                sent = self._sender.register(standing, self._plan.offer)
+            if sent is not None:
+                log.info("sent", kind=sent.kind, txid=sent.txid[:12], fee=sent.fee)
+        except ProtocolError as error:
+            self._say("not_registered", code=error.code, detail=error.detail, address=self._sender.address)
+
+    def _begin(self, object_id: str, size: int) -> None:
+        """Start a download unless it runs or waits for its next try."""
+        retry = self._retries.get(object_id)
+        if len(self._downloads) >= MOST_DOWNLOADS:
+            return
+        if object_id in self._downloads or (retry is not None and retry.at > time.monotonic()):
+            return
+        try:
+            self._vault.reserve(object_id, size)
+        except FolderFull as error:
+            self._postpone(object_id, error)
+            return
+        sources = list_sources(object_id, self._sender.address, self._plan.sites)
+        self._downloads[object_id] = self._pool.submit(self._fetch, object_id, size, sources)
+
+    def _fetch(self, object_id: str, size: int, sources: Sequence[Source]) -> None:
+        self._fetcher.fetch(object_id, size, sources)
+
+    def _collect(self) -> bool:
+        """Note how downloads ended; whether any object came."""
+        came = False
+        for object_id, future in list(self._downloads.items()):
+            if not future.done():
+                continue
+            del self._downloads[object_id]
+            self._vault.settle(object_id)
+            try:
+                future.result()
+            except Stopped:
+                continue
+            except (ProtocolError, OSError) as error:
+                self._postpone(object_id, error)
+                continue
+            came = True
+            self._retries.pop(object_id, None)
+            self._suspects.discard(object_id)
+            log.info("object_fetched", object=object_id)
+        return came
+
+    def _postpone(self, object_id: str, error: Exception) -> None:
+        retry = self._retries.setdefault(object_id, Retry())
+        retry.at = time.monotonic() + retry.wait
+        log.warning(
+            "object_not_fetched",
+            object=object_id,
+            code=getattr(error, "code", None),
+            detail=str(error),
+            next_try_s=retry.wait,
+        )
+        retry.wait = min(LAST_RETRY, 2 * retry.wait)
+
+    def _look_after(self, wanted: dict[str, int]) -> None:
+        """Forget what is no longer assigned; read everything again from time to time."""
+        if not self.is_to_leave or self.has_left:
+            for object_id in self._vault.note_wanted(wanted.keys(), grace=self._plan.grace_seconds):
+                log.info("object_dropped", object=object_id)
+        for object_id in [name for name in self._retries if name not in wanted]:
+            del self._retries[object_id]
+        if self._scrub is not None and self._scrub.done():
+            self._note_scrubbed(self._scrub)
+            self._scrub = None
+        if not self._to_scrub and time.monotonic() >= self._scrubbed_at:
+            self._vault.forget_parts(wanted.keys() | self._downloads.keys())
+            self._to_scrub.extend(self._vault.list_held())
+            self._scrubbed_at = time.monotonic() + self._plan.scrub_seconds
+        if self._to_scrub and self._scrub is None:
+            self._scrub = self._pool.submit(self._check, self._to_scrub.popleft())
+
+    def _check(self, object_id: str) -> str:
+        """The object's id if it is damaged, else an empty text."""
+        try:
+            return object_id if self._vault.folder.compute_id(object_id) != object_id else ""
+        except (ObjectMissing, OSError):
+            return object_id
+
+    def _note_scrubbed(self, scrub: Future[str]) -> None:
+        object_id = scrub.result()
+        if object_id and object_id not in self._downloads and self._vault.folder.exists(object_id):
+            log.warning("object_damaged", object=object_id)
+            self._suspects.add(object_id)
+
+    def _is_busy(self) -> bool:
+        return any(future.done() for future in self._downloads.values()) or bool(self._downloads)
+
+    def _hold_key(self, listener: Listener) -> None:
+        """Two keepers with one key would answer for each other: the second one ends. Raises KeeperRuns."""
+        if listener.is_connected():
+            return
+        number = int.from_bytes(self._sender.address.encode()[-7:], "big")
+        deadline = time.monotonic() + 3.0  # the lock of a keeper that was just killed may linger
+        while not listener.try_lock(number):
+            if time.monotonic() > deadline:
+                raise KeeperRuns(f"the key of {self._sender.address}")
+            time.sleep(0.1)
+
+    def _say(self, event: str, **fields: Any) -> None:
+        """Log a warning, once for as long as it stays the same."""
+        text = f"{event} {fields}"
+        if text != self._said:
+            log.warning(event, **fields)
+            self._said = text
+
+    def _describe(self, standing: Standing) -> None:
+        """What `/` of the keeper's server shows; a change of the state is logged."""
+        before = self.state["state"]
+        entry = standing.entry or {}
+        missing = sum(not self._vault.has(name, size) for name, size in standing.assigned.items())
+        self.state = {
+            "address": self._sender.address,
+            "state": _name_state(standing, is_to_leave=self.is_to_leave),
+            "height": standing.height,
+            "capacity": entry.get("capacity", 0),
+            "used": entry.get("used", 0),
+            "bond": entry.get("bond", 0),
+            "misses": entry.get("misses", 0),
+            "assigned": len(standing.assigned),
+            "missing": missing,
+            "open_challenges": len(standing.challenges),
+            "pending_transactions": len(standing.pending),
+            "stored_bytes": self._vault.used,
+            "quota": self._vault.quota,
+        }
+        if self.state["state"] != before:
+            log.info("keeper", balance=format_amount(max(0, standing.balance)), **self.state)
+
+
+def _name_state(standing: Standing, *, is_to_leave: bool) -> str:
+    if standing.entry is None:
+        return "left" if is_to_leave else "not registered"
+    if standing.is_leaving:
+        return "leaving" if is_to_leave else "ejected"
+    return "asked to leave" if is_to_leave else "serving"

@@ -1,0 +1,377 @@
+"""A keeper in this process, step by step: it registers, fetches, answers once, leaves in order, and may be
+killed between any two steps.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.chain import api as chain
+from apps.chain.api import get_entries, get_entry, get_params, list_entries
+from apps.chain.models import Block, Transaction
+from apps.common import object_store
+from apps.common.key_file import load_or_create_secret
+from apps.storage.errors import BadKeeperSetting, FolderFull, KeeperRuns
+from apps.storage.keeping.connecting import Limits
+from apps.storage.keeping.fetching import Fetcher
+from apps.storage.keeping.keeper import Keeper, Plan
+from apps.storage.keeping.options import load_secret, read_options
+from apps.storage.keeping.sending import Offer, Sender, plan_registration
+from apps.storage.keeping.standing import Standing, read_standing
+from apps.storage.keeping.vault import Vault
+from protocol.crypto import address, public_key
+from protocol.encoding import decode
+from protocol.errors import Overdraft, ProtocolError, WrongPassphrase
+from protocol.keystore import ListedAccount, Plaintext, seal
+from protocol.merkle import object_id
+from protocol.transactions import (
+    SignedTransaction,
+    StorageProof,
+    compute_bond,
+    parse_transaction,
+    sign_transaction,
+)
+from tests.apps.chain.miner import Miner
+from tests.apps.chain.sending import refuse, send
+from tests.apps.storage.keeping.sources import honest
+from tests.protocol.cast import ALICE, BOB, DAVE, transfer
+from tests.waiting import wait_until
+
+CAPACITY = 10**6
+
+
+@dataclass
+class Bench:
+    """A keeper and what it works with; `restart` is what `kill -9` and a new start come to."""
+
+    miner: Miner
+    root: Path
+    site: str
+    vault: Vault
+    keeper: Keeper
+
+    @classmethod
+    def build(cls, miner: Miner, root: Path, site: str) -> "Bench":
+        vault = Vault(root, 2 * CAPACITY)
+        fetcher = Fetcher(vault.folder, Limits(silence_seconds=60, grace_seconds=120))
+        plan = Plan(Offer(CAPACITY, "http://keeper.example"), [site], 3600, 3600)
+        return cls(miner, root, site, vault, Keeper(plan, vault, Sender(BOB.secret), fetcher))
+
+    def restart(self) -> "Bench":
+        self.vault.close()
+        return self.build(self.miner, self.root, self.site)
+
+    def step(self) -> Standing:
+        """What the keeper does when a block came, until it has nothing left to do."""
+        self.keeper.step()
+        wait_until(lambda: not self.keeper._downloads or self.keeper.step() is None, seconds=120)
+        return self.keeper.step()
+
+    def mine(self) -> Block:
+        """A block with all that waits."""
+        rows = Transaction.objects.filter(status="pending").order_by("sender", "sequence")
+        signed = [parse_transaction(decode(bytes(row.raw))) for row in rows]
+        return self.miner.extend(signed=[item for item in signed if isinstance(item, SignedTransaction)])
+
+    @property
+    def entry(self) -> dict[str, Any] | None:
+        return get_entry(f"keeper/{BOB.address}")
+
+
+@pytest.fixture
+def bench(miner: Miner, tmp_path: Path) -> Iterator[Bench]:
+    with ExitStack() as stack:
+        site = stack.enter_context(honest(object_store.get_folder()))
+        bench = Bench.build(miner, tmp_path / "keeper", site)
+        yield bench
+        bench.vault.close()
+
+
+def list_proofs() -> list[tuple[int, int]]:
+    """The challenges that pending proofs answer."""
+    rows = Transaction.objects.filter(kind=StorageProof.kind, status="pending").order_by("sequence")
+    bodies: list[Any] = [parse_transaction(decode(bytes(row.raw))) for row in rows]
+    return [(item.body.height, item.body.number) for item in bodies]
+
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_keeper_registers_fetches_answers_and_is_paid(bench: Bench) -> None:
+    bench.step()
+    assert Transaction.objects.filter(kind="keeper", status="pending").count() == 1
+    bench.step()
+    assert Transaction.objects.filter(kind="keeper").count() == 1
+    bench.mine()
+    entry = bench.entry
+    assert entry is not None
+    assert entry["bond"] == compute_bond(get_params(), CAPACITY)
+    block = bench.mine()
+    bench.mine()  # which places the model of the one before
+    standing = bench.step()
+    assert bench.vault.has(block.model, block.model_bytes)
+    assert len(list_proofs()) == len(standing.challenges) > 0
+    bench.mine()
+    assert all(value["proven"] for key, value in list_entries("replica/") if key.split("/")[1] == block.model)
+    balance = get_entries([f"account/{BOB.address}"])[f"account/{BOB.address}"]["balance"]
+    for _ in range(4):
+        bench.step()
+        bench.mine()
+    earned = get_entries([f"account/{BOB.address}"])[f"account/{BOB.address}"]["balance"] - balance
+    assert earned > 0
+    assert bench.entry is not None
+    assert bench.entry["misses"] == 0
+    assert bench.keeper.state["state"] == "serving"
+
+
+def test_killed_at_any_moment_it_neither_loses_an_answer_nor_sends_one_twice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies just before and just after each transaction that it hands in."""
+    original = chain.submit_transaction
+    moment = {"left": 0}
+
+    class Killed(BaseException):
+        """Nothing after this runs."""
+
+    def submit(raw: bytes) -> Any:
+        if moment["left"] == 1:
+            raise Killed
+        row = original(raw)
+        if moment["left"] == 2:
+            raise Killed
+        moment["left"] -= 2
+        return row
+
+    monkeypatch.setattr(chain, "submit_transaction", submit)
+    for kill in range(1, 9):
+        moment["left"] = kill
+        try:
+            bench.step()
+        except Killed:
+            moment["left"] = 100
+            bench = bench.restart()
+            bench.step()
+        sequences = Transaction.objects.filter(sender=BOB.address).values_list("sequence", flat=True)
+        assert sorted(sequences) == list(range(len(sequences)))
+        proofs = list_proofs()
+        assert len(proofs) == len(set(proofs))
+        bench.mine()
+    assert not Transaction.objects.filter(sender=BOB.address, status="dropped").exists()
+    moment["left"] = 100
+    bench.step()
+    assert bench.entry is not None
+    assert (bench.entry["misses"], bench.entry["leaving"]) == (0, 0)
+    bench.vault.close()
+
+
+def test_it_leaves_in_order_and_answers_until_its_bond_is_back(bench: Bench) -> None:
+    for _ in range(4):
+        bench.step()
+        bench.mine()
+    bench.step()
+    bench.keeper.ask_to_leave()
+    bench = bench.restart()  # what it was asked stays asked
+    bench.step()
+    bench.mine()
+    bonds = set()
+    for _ in range(get_params().unbond_blocks + 1):
+        standing = bench.step()
+        assert not bench.keeper.has_left or standing.entry is None
+        if standing.entry is not None:
+            bonds.add(standing.entry["bond"])
+            assert standing.is_leaving
+            assert len(list_proofs()) == len(standing.challenges)
+            held = bench.vault.list_held()
+        bench.mine()
+    bench.step()
+    assert bench.entry is None
+    assert bench.keeper.has_left
+    assert bonds == {compute_bond(get_params(), CAPACITY)}
+    assert held
+    assert not Transaction.objects.filter(sender=BOB.address, kind="keeper", status="pending").exists()
+    bench.keeper.stay()
+    bench.mine()
+    bench.step()
+    assert Transaction.objects.filter(sender=BOB.address, kind="keeper", status="pending").exists()
+
+
+def test_a_damaged_object_is_noticed_before_it_is_proven_and_fetched_again(bench: Bench) -> None:
+    bench.step()
+    bench.mine()
+    block = bench.mine()
+    bench.mine()
+    bench.keeper.step()
+    wait_until(lambda: all(one.done() for one in bench.keeper._downloads.values()), seconds=120)
+    path = bench.vault.folder.path(block.model)
+    path.write_bytes(bytes(block.model_bytes))
+    standing = bench.step()
+    assert object_id(path.read_bytes()) == block.model
+    assert len(list_proofs()) == len(standing.challenges)
+
+
+def test_without_coins_it_says_what_is_missing_and_goes_on(bench: Bench) -> None:
+    send(transfer(BOB, (DAVE, 10**14)))
+    bench.mine()
+    bench.step()
+    assert bench.keeper.state["state"] == "not registered"
+    with pytest.raises(Overdraft):
+        Sender(BOB.secret).register(read_standing(BOB.address), Offer(CAPACITY, "http://a.example"))
+    send(transfer(ALICE, (BOB, 10**9)))
+    bench.mine()
+    bench.step()
+    assert Transaction.objects.filter(kind="keeper", status="pending").exists()
+
+
+def test_a_proof_cannot_be_replayed_nor_stolen(bench: Bench) -> None:
+    bench.step()
+    for _ in range(3):
+        bench.mine()
+    bench.step()
+    row = Transaction.objects.filter(kind=StorageProof.kind, status="pending").first()
+    assert row is not None
+    proof: Any = parse_transaction(decode(bytes(row.raw)))
+    stolen = sign_transaction(
+        ALICE.secret, network="testing", kind=proof.kind, sequence=0, fee=0, body=proof.body
+    )
+    assert refuse(stolen).code == 907
+    bench.mine()
+    again = sign_transaction(
+        BOB.secret,
+        network="testing",
+        kind=proof.kind,
+        sequence=read_standing(BOB.address).sequence,
+        fee=0,
+        body=proof.body,
+    )
+    assert refuse(again).code == 906
+
+
+@pytest.mark.parametrize(
+    ("entry", "offer", "plan"),
+    [
+        (None, Offer(1000, "http://a"), (1000, 1)),
+        (None, Offer(1000, "http://a", 500), (1000, 500)),
+        ({"capacity": 1000, "endpoint": "http://a", "bond": 500, "used": 0}, Offer(1000, "http://a"), None),
+        (
+            {"capacity": 1000, "endpoint": "http://a", "bond": 500, "used": 0},
+            Offer(1000, "http://b"),
+            (1000, 500),
+        ),
+        (
+            {"capacity": 1000, "endpoint": "http://a", "bond": 500, "used": 900},
+            Offer(800, "http://a"),
+            (900, 500),
+        ),
+        (
+            {"capacity": 1000, "endpoint": "http://a", "bond": 500, "used": 0},
+            Offer(1000, "http://a", 600),
+            (1000, 600),
+        ),
+        (
+            {"capacity": 1000, "endpoint": "http://a", "bond": 500, "used": 0},
+            Offer(2**40, "http://a"),
+            (2**40, 1024 * 10**6),
+        ),
+    ],
+)
+def test_what_is_registered_follows_the_offer_within_the_rule(
+    entry: dict[str, Any] | None, offer: Offer, plan: tuple[int, int] | None, genesis: Block
+) -> None:
+    standing = replace(read_standing(DAVE.address), entry=entry)
+    found = plan_registration(standing, offer)
+    assert (None if found is None else (found.capacity, found.bond)) == plan
+
+
+def test_the_folder_is_for_one_keeper_and_holds_its_quota(tmp_path: Path) -> None:
+    vault = Vault(tmp_path, 100)
+    with pytest.raises(KeeperRuns):
+        Vault(tmp_path, 100)
+    names = [vault.folder.put_stream([bytes([n]) * 40], max_bytes=40)[0] for n in range(2)]
+    vault.close()
+    vault = Vault(tmp_path, 100)
+    with pytest.raises(FolderFull):
+        vault.reserve("ab" * 32, 40)
+    assert vault.note_wanted([names[1]], grace=3600) == []
+    vault.reserve("ab" * 32, 40)  # what is no longer assigned makes room
+    assert vault.list_held() == [names[1]]
+    vault.settle("ab" * 32)
+    assert vault.used == 40
+    vault.close()
+
+
+def test_what_is_no_longer_assigned_goes_after_the_grace_period(tmp_path: Path) -> None:
+    vault = Vault(tmp_path, 100)
+    name = vault.folder.put_stream([b"x"], max_bytes=1)[0]
+    vault.close()
+    vault = Vault(tmp_path, 100)
+    assert vault.note_wanted([], grace=60) == []
+    mark = tmp_path / "released" / name
+    os.utime(mark, (time.time() - 120, time.time() - 120))
+    assert vault.note_wanted([name], grace=60) == []  # a reorganisation brought it back
+    assert vault.note_wanted([], grace=60) == []
+    os.utime(mark, (time.time() - 120, time.time() - 120))
+    assert vault.note_wanted([], grace=60) == [name]
+    assert not vault.folder.exists(name)
+    vault.close()
+
+
+def options(tmp_path: Path, **values: Any) -> dict[str, Any]:
+    """The options of the command."""
+    return {
+        "capacity": 1000,
+        "quota": 0,
+        "folder": str(tmp_path / "keeper"),
+        "listen": "127.0.0.1:0",
+        "endpoint": "",
+        "bond": 0,
+        "key": str(tmp_path / "key"),
+        "account": 0,
+        "passphrase_file": "-",
+        **values,
+    }
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"capacity": 0},
+        {"capacity": 1000, "quota": 999},
+        {"listen": "8100"},
+        {"listen": "127.0.0.1:99999"},
+        {"listen": "a b:1"},
+        {"endpoint": "ftp://keeper.example"},
+        {"endpoint": "http://" + "a" * 300},
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(values: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(BadKeeperSetting) as caught:
+        read_options(options(tmp_path, **values)).make_offer(1)
+    assert caught.value.code == 1450
+
+
+def test_the_key_comes_from_a_file_or_from_a_wallet(tmp_path: Path) -> None:
+    made = load_secret(read_options(options(tmp_path)))
+    assert made == load_or_create_secret(tmp_path / "key")
+    accounts = (ListedAccount(0, address(public_key(BOB.secret)), "", "key"),)
+    sealed = seal(Plaintext(secrets=(BOB.secret,)), "pass phrase", accounts, cost=2**14)
+    wallet = tmp_path / "wallet.json"
+    wallet.write_text(json.dumps(sealed.to_json()))
+    phrase = tmp_path / "phrase"
+    phrase.write_text("pass phrase\n")
+    chosen = {"key": str(wallet), "passphrase_file": str(phrase)}
+    assert load_secret(read_options(options(tmp_path, **chosen))) == BOB.secret
+    with pytest.raises(BadKeeperSetting):
+        load_secret(read_options(options(tmp_path, **chosen, account=1)))
+    phrase.write_text("another phrase\n")
+    with pytest.raises(WrongPassphrase):
+        load_secret(read_options(options(tmp_path, **chosen)))
+    with pytest.raises(ProtocolError):
+        load_secret(read_options(options(tmp_path, key=str(wallet), passphrase_file=str(tmp_path / "none"))))
