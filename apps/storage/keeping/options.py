@@ -1,5 +1,6 @@
 """What the operator says about a keeper, read strictly."""
 
+import ipaddress
 import json
 import re
 import socket
@@ -12,7 +13,7 @@ from apps.common.key_file import KeyFileError, load_or_create_secret
 from apps.storage.errors import BadKeeperSetting
 from apps.storage.keeping.sending import Offer
 from protocol.crypto import address, public_key
-from protocol.endpoints import parse_endpoint
+from protocol.endpoints import is_public, parse_endpoint
 from protocol.errors import ProtocolError
 from protocol.errors.storage import UnusableEndpoint
 from protocol.keystore import ListedAccount, Plaintext, open_keystore, parse_keystore
@@ -43,14 +44,20 @@ class Options:
     account: int
     passphrase_file: str
 
-    def make_offer(self, port: int) -> Offer:
-        """What is registered, once it is known on which port it listens. Raises: BadKeeperSetting."""
+    def make_offer(self, port: int, *, allow_private: bool = True) -> Offer:
+        """What is registered, once it is known on which port it listens: nothing that nobody can reach.
+        Private addresses are right on some networks. Raises: BadKeeperSetting.
+        """
         host = f"[{self.listen[0]}]" if ":" in self.listen[0] else self.listen[0]
         text = self.endpoint or f"http://{host}:{port}"
         try:
-            parse_endpoint(text)
+            host = parse_endpoint(text).host
         except UnusableEndpoint as error:
             raise BadKeeperSetting("endpoint", error.reason) from None
+        if not _is_reachable(host, allow_private=allow_private):
+            raise BadKeeperSetting(
+                "endpoint", f"nobody reaches {host}; set COINAI_KEEPER_ENDPOINT to an address that others can"
+            )
         if len(text) > MAX_ENDPOINT:
             raise BadKeeperSetting("endpoint", f"it has more than {MAX_ENDPOINT} characters")
         return Offer(self.capacity, text, self.bond or None)
@@ -118,6 +125,15 @@ def load_secret(options: Options) -> bytes:
         raise BadKeeperSetting("account", f"{options.key} lists {len(keystore.accounts)} accounts")
     listed = keystore.accounts[options.account]
     return _choose_secret(open_keystore(keystore, passphrase), listed)
+
+
+def _is_reachable(host: str, *, allow_private: bool) -> bool:
+    """Whether others may reach a host: an address that says no is refused, a name is believed."""
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return allow_private or host != "localhost"
+    return not found.is_unspecified and (allow_private or is_public(found))
 
 
 def _choose_secret(plaintext: Plaintext, listed: ListedAccount) -> bytes:

@@ -89,10 +89,9 @@ class Command(BaseCommand):
             self.stdout.write("The running keeper was asked to leave; its log says when the bond is back.")
             return
         listener = bind(chosen.listen)
-        offer = chosen.make_offer(listener.getsockname()[1])
-        fetcher = Fetcher(
-            vault.folder, Limits(allow_private=settings.COINAI_KEEPER_PRIVATE), is_stopping=stopped.is_set
-        )
+        port, private = listener.getsockname()[1], settings.COINAI_KEEPER_PRIVATE
+        offer = chosen.make_offer(port, allow_private=private)
+        fetcher = Fetcher(vault.folder, Limits(allow_private=private), is_stopping=stopped.is_set)
         sites = options["source"] if options["source"] is not None else [settings.COINAI_SITE_URL]
         plan = Plan(offer, [site for site in sites if site], options["grace"], options["scrub"])
         keeper = Keeper(plan, vault, sender, fetcher)

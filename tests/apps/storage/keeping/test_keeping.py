@@ -348,6 +348,8 @@ def options(tmp_path: Path, **values: Any) -> dict[str, Any]:
         {"listen": "127.0.0.1:99999"},
         {"listen": "a b:1"},
         {"endpoint": "ftp://keeper.example"},
+        {"listen": "0.0.0.0:8100"},
+        {"endpoint": "http://[::]:8100"},
         {"endpoint": "http://" + "a" * 300},
     ],
 )
@@ -355,6 +357,14 @@ def test_settings_that_cannot_be_meant_are_refused(values: dict[str, Any], tmp_p
     with pytest.raises(BadKeeperSetting) as caught:
         read_options(options(tmp_path, **values)).make_offer(1)
     assert caught.value.code == 1450
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254"])
+def test_on_main_nobody_offers_an_endpoint_that_nobody_reaches(host: str, tmp_path: Path) -> None:
+    chosen = read_options(options(tmp_path, endpoint=f"http://{host}:8100"))
+    assert chosen.make_offer(1).endpoint == f"http://{host}:8100"
+    with pytest.raises(BadKeeperSetting, match="COINAI_KEEPER_ENDPOINT"):
+        chosen.make_offer(1, allow_private=False)
 
 
 def test_the_key_comes_from_a_file_or_from_a_wallet(tmp_path: Path) -> None:
