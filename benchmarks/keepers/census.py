@@ -27,6 +27,8 @@ class Record:
     is_watched: bool = False
     """Its keepers have had the time to fetch it: from now on it counts."""
     is_lost: bool = False
+    is_short: bool = False
+    """Watched, and fewer keepers than its factor hold it, damaged or not."""
     below_since: float | None = None
     least: int = 99
 
@@ -60,6 +62,9 @@ class Census:
     """Watched models and data sets (the key: is it data) by their whole copies."""
     copy_blocks: dict[bool, Counter[int]] = field(default_factory=lambda: {False: Counter(), True: Counter()})
     """The same, summed over the blocks."""
+    short: Counter[bool] = field(default_factory=Counter)
+    """Watched models and data sets that too few keepers hold, damaged or not."""
+    short_blocks: Counter[bool] = field(default_factory=Counter)
     restored: list[float] = field(default_factory=list)
     """How long objects were below their factor, each time."""
     pay: int = 0
@@ -69,16 +74,19 @@ class Census:
         """Begin to count an object."""
         record.is_watched = True
         self.copies[record.is_data][len(record.whole)] += 1
+        self._count_holders(record)
         self._judge(record, now)
 
     def forget(self, record: Record) -> None:
         """Nothing names the object any more."""
         if record.is_watched:
             record.is_watched = False
+            self._count_holders(record)
             self.copies[record.is_data][len(record.whole)] -= 1
 
     def change(self, record: Record, now: float, *, before: int) -> None:
         """An object that had ``before`` whole copies has another number now."""
+        self._count_holders(record)
         if not record.is_watched or before == len(record.whole):
             return
         self.copies[record.is_data][before] -= 1
@@ -91,6 +99,14 @@ class Census:
             total = self.copy_blocks[is_data]
             for copies, count in counts.items():
                 total[copies] += count
+        self.short_blocks.update(self.short)
+
+    def _count_holders(self, record: Record) -> None:
+        holders = len(record.whole) + len(record.damaged)
+        is_short = record.is_watched and holders < record.factor
+        if is_short != record.is_short:
+            record.is_short = is_short
+            self.short[record.is_data] += 1 if is_short else -1
 
     def _judge(self, record: Record, now: float) -> None:
         copies = len(record.whole)
@@ -152,6 +168,10 @@ def summarise(
         "events": dict(sorted(census.events.items())),
         "bytes_moved": dict(sorted(census.bytes_moved.items())),
         "below_factor_share": {"models": below[False], "data": below[True]},
+        "too_few_holders_share": {
+            name: census.short_blocks[is_data] / max(1, sum(census.copy_blocks[is_data].values()))
+            for name, is_data in (("models", False), ("data", True))
+        },
         "copies_share": {
             "models": _share_copies(census.copy_blocks[False]),
             "data": _share_copies(census.copy_blocks[True]),

@@ -14,10 +14,11 @@ HEADER = (
     "days",
     "lost",
     "fewest copies of a model",
-    "time below factor: models, data",
+    "time with too few whole copies: models, data",
+    "with too few holders",
     "restored within: median, 95%, all",
     "audits: asked, missed",
-    "ejected (alive)",
+    "ejected; of them alive, slow, wanting what is lost",
     "moved for repair, GiB",
 )
 LOAD_HEADER = (
@@ -51,7 +52,7 @@ def write_report(folder: Path) -> str:
 
 
 def _describe_durability(item: dict[str, Any]) -> tuple[str, ...]:
-    events, below = item["events"], item["below_factor_share"]
+    events = item["events"]
     asked = events.get("audits", 0)
     unfinished = " (unfinished)" if item["blocks"] < item["planned_blocks"] - 1 else ""
     return (
@@ -60,12 +61,23 @@ def _describe_durability(item: dict[str, Any]) -> tuple[str, ...]:
         f"{item['days']:g}{unfinished}",
         f"{events.get('lost', 0)} of {item['models'] + item['data_sets']}",
         _describe_least(item["least_copies"]["models"]),
-        f"{100 * below['models']:.3f}%, {100 * below['data']:.3f}%",
+        _show_shares(item["below_factor_share"]),
+        _show_shares(item.get("too_few_holders_share")),
         ", ".join(f"{hours:.1f} h" for hours in item["restored_hours"]),
         f"{asked}, {events.get('audits missed', 0)}",
-        f"{events.get('ejected', 0)} ({events.get('ejected alive', 0)})",
+        _show_ejected(events),
         f"{item['bytes_moved'].get('repair', 0) / GIB:.1f}",
     )
+
+
+def _show_shares(shares: dict[str, float] | None) -> str:
+    return "" if shares is None else f"{100 * shares['models']:.2f}%, {100 * shares['data']:.2f}%"
+
+
+def _show_ejected(events: dict[str, int]) -> str:
+    kinds = ("ejected", "ejected alive", "ejected alive, slow", "ejected alive, wanting what is lost")
+    first, *others = (str(events.get(kind, 0)) for kind in kinds)
+    return f"{first}; {', '.join(others)}"
 
 
 def _describe_least(counts: dict[str, int]) -> str:

@@ -175,15 +175,24 @@ class World:
         if was or not host.is_serving:
             return
         self.census.events["ejected"] += 1
+        if host.is_alive:
+            self._count_ejected(host)
         host.is_serving = False
         host.copies.clear()
         host.asked.clear()
         host.queue.clear()
         if host.is_alive:
-            self.census.events["ejected alive"] += 1
             host.life += 1
             back = height + self.scenario.params.unbond_blocks + 1 + self.chance.random() * 100
             self.plan(back, self._register_again, host)
+
+    def _count_ejected(self, host: Host) -> None:
+        """Why a keeper that lives was ejected, as far as that shows."""
+        self.census.events["ejected alive"] += 1
+        self.census.events["ejected alive, slow"] += host.is_slow
+        wanted = [object_id for object_id, _ in host.queue]
+        is_vain = any(self.records[object_id].is_lost for object_id in wanted)
+        self.census.events["ejected alive, wanting what is lost"] += is_vain
 
     # Coming and going.
 
