@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-explorer bench-keepers bench-kills check format
+.PHONY: help run test test-thorough bench bench-explorer bench-keepers bench-kills check format
 
 help: ## every target with one line
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,6 +19,10 @@ test: .python ## install what is missing, then run the linters, the type checker
 	@$(MAKE) --no-print-directory check
 	$(VENV) -m pytest -q -n auto -m "not network"
 	$(VENV) -m pytest -q -m network
+
+test-thorough: .python ## the random tests of the rules once more, with five times as many examples
+	@$(PYTHON) install.py test
+	TESTS_THOROUGH=5 $(VENV) -m pytest -q -n auto tests/protocol tests/vectors
 
 bench: .python ## measure, and print the tables of the README
 	@$(PYTHON) install.py run

@@ -171,7 +171,8 @@ class MemoryState:
 
     def scan(self, prefix: str) -> list[tuple[str, Entry]]:
         """Return all entries whose key begins with ``prefix``, in ASCII order of their keys."""
-        return [(key, self.entries[key]) for key in sorted(self.entries) if key.startswith(prefix)]
+        found = sorted(key for key in self.entries if key.startswith(prefix))
+        return [(key, self.entries[key]) for key in found]
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Connect or, with `undo`, disconnect a block. Raises: WrongUndo for those of another state."""

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import django
@@ -79,3 +80,18 @@ def django_db_modify_db_settings(
     servers: Servers, django_db_modify_db_settings_parallel_suffix: None
 ) -> None:
     """Has the database server running before pytest-django creates the test database."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_emptying() -> Iterator[None]:
+    """Tests that commit leave an empty database, within milliseconds."""
+    if SERVERS is None:
+        yield
+        return
+    from django.test import TransactionTestCase
+
+    from tests.emptying import empty_database
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty_database())
+        yield

@@ -5,7 +5,7 @@ the digits that is good for some 10 to 60% error, below the testing network's fl
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,9 +35,9 @@ MAX_FEATURES = 300  # wider networks are passed over: fitting them takes longer
 MAX_MACS = 60_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """What is mined for: problem, data set and grammar, parsed."""
+    """What is mined for: problem, data set and grammar, parsed. One object for the same contents."""
 
     params: ChainParams
     problem: Problem
@@ -69,12 +69,41 @@ def load_task(params: ChainParams) -> Task:
     return Task(params, problem, check_data_set(data, problem, params), grammar)
 
 
+_drawn: dict[tuple[ChainParams, str, str], Task] = {}
+
+
+def read_task(params: ChainParams, problem: str, grammar: str, read: Callable[[str], bytes | None]) -> Task:
+    """What was drawn, from its objects by their ids."""
+    key = params, problem, grammar
+    if key not in _drawn:
+        manifest = parse_problem(_require(read, problem), params)
+        data_set = check_data_set(_require(read, manifest.data), manifest, params)
+        _drawn[key] = Task(params, manifest, data_set, parse_grammar(_require(read, grammar)))
+    return _drawn[key]
+
+
+def _require(read: Callable[[str], bytes | None], name: str) -> bytes:
+    data = read(name)
+    if data is None:
+        raise LookupError(f"there is no object {name}")
+    return data
+
+
 @functools.cache
 def mine(
-    params: ChainParams, previous: str, transactions: str, *, max_error: int = 700_000, start: int = 0
+    params: ChainParams,
+    previous: str,
+    transactions: str,
+    *,
+    max_error: int = 700_000,
+    start: int = 0,
+    task: Task | None = None,
 ) -> Mined:
-    """The first nonce from ``start`` on whose small network reaches ``max_error`` (ppm) without training."""
-    task = load_task(params)
+    """The first nonce from ``start`` on whose small network reaches ``max_error`` (ppm) without training.
+
+    Without a ``task`` for the genesis problem of the network.
+    """
+    task = task or load_task(params)
     for nonce in range(start, start + 100_000):
         seed = compute_seed(previous, transactions, nonce)
         try:
@@ -105,7 +134,7 @@ def make_block(
     past: Past = NO_PAST,
 ) -> tuple[Block, Mined]:
     """A valid block on ``parent``, whose ledger ``reader`` and ``accumulator`` show, mined and sealed with
-    ``secret``.
+    ``secret``. What was drawn, its data set too, is read through ``past``.
 
     In round 3 the threshold has fallen below the parent's, so that a chain of such blocks never gets
     harder.
@@ -113,7 +142,11 @@ def make_block(
     height = parent.height + 1
     body: tuple[Transaction, ...] = (Reward(params.network, height, public_key(secret).hex()), *signed)
     contents = active_contents(reader, genesis, params, round)
-    floor = load_task(params).problem.floor
+    if (contents.problem, contents.grammar) == (genesis.problem, genesis.grammar):
+        task = load_task(params)
+    else:
+        task = read_task(params, contents.problem, contents.grammar, past.get_content)
+    floor = task.problem.floor
     opening = compute_opening(params, parent=parent, problem=contents.problem, floor=floor)
     threshold = compute_threshold(params, floor=floor, opening=opening, round=round)
     transition = apply_block(
@@ -129,7 +162,7 @@ def make_block(
     )
     root = transactions_root(body)
     largest = min(max_error or 10**6, _largest_error(threshold))
-    mined = mine(params, parent.hash, root, max_error=largest, start=start)
+    mined = mine(params, parent.hash, root, max_error=largest, start=start, task=task)
     header = Header(
         network=params.network,
         version=VERSION,

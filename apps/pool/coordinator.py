@@ -97,7 +97,7 @@ class Coordinator:
     def open_template(self, view: chain.RoundView) -> None:
         """Open a template on the tip, or renew it with the transactions that came in."""
         self.due.refresh = time.monotonic() + view.round_seconds
-        template = services.open_template(key=self.key)
+        template = services.open_template(key=self.key, now=view.now)
         if self.template is None or template.epoch != self.template.epoch:
             logger.info("template", epoch=template.epoch, height=template.height, parent=template.parent[:12])
             push_open()  # joined workers get their next leases before they have noticed the end of the last

@@ -22,7 +22,8 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 OpenPage = Callable[..., Page]
 
-expect.set_options(timeout=10_000)
+# Ten developers may share the machine: what is met ends the wait at once, so patience costs nothing.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,12 @@
-"""The workers of a running site that only some tests need: its tasks, and one that does dry runs."""
+"""The workers of a running site that only some tests need: its tasks, and one that trains."""
 
 import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
 
+from supervisor.leash import leashed
+from supervisor.programs import COLD_SHUTDOWN
 from tests.browser.site import ROOT, Site
 
 STOP_SECONDS = 10
@@ -21,26 +23,37 @@ class Crew:
         """Start both; they take what waits for them as soon as they are ready."""
         for application, queue, options in (
             ("coinai_web", "site", ["-P", "solo"]),
-            ("workers", "trials", ["-c", "1"]),
+            ("workers", "trials,mining", ["-c", "1"]),
         ):
             command = [sys.executable, "-m", "celery", "-q", "-A", application, "worker", "-Q", queue]
-            command += ["-n", f"{queue}-{os.getpid()}@%h", "--without-gossip", "--without-mingle", *options]
+            command += [
+                "-n",
+                f"{application}-{os.getpid()}@%h",
+                "--without-gossip",
+                "--without-mingle",
+                *options,
+            ]
             environment = os.environ | {
                 "COINAI_HOME": str(self.site.home),
                 "COINAI_SITE_URL": self.site.url,
                 "COINAI_PORT": str(self.site.port),
             }
-            with (self.site.home / f"{queue}.log").open("wb") as log:
+            with (self.site.home / f"{application}.log").open("wb") as log:
                 self.processes.append(
                     subprocess.Popen(
-                        command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+                        leashed(command, signal=COLD_SHUTDOWN),
+                        cwd=ROOT,
+                        env=environment,
+                        stdout=log,
+                        stderr=log,
+                        start_new_session=True,
                     )
                 )
 
     def stop(self) -> None:
         """End both, and what they have started."""
         for process in self.processes:
-            process.terminate()
+            process.send_signal(COLD_SHUTDOWN)
         for process in self.processes:
             try:
                 process.wait(timeout=STOP_SECONDS)

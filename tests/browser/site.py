@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from supervisor.leash import leashed
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30
@@ -76,7 +79,7 @@ class Site:
     def _run(self, command: list[str], environment: dict[str, str], *, pipe: int | None = None) -> None:
         with self._log(len(self.processes)).open("w") as log:
             process = subprocess.Popen(
-                command,
+                leashed(command, signal=signal.SIGTERM),
                 cwd=ROOT,
                 env=environment,
                 stdin=pipe,

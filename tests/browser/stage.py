@@ -17,6 +17,7 @@ import django
 django.setup()
 
 # The models can be imported only now.
+from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
 from apps.chain.api import build_template, derive_nonce, get_entry, get_round, get_tip  # noqa: E402
@@ -30,8 +31,10 @@ from apps.common.live import publish  # noqa: E402
 from apps.explorer.models import ModelRecord  # noqa: E402
 from apps.explorer.reports import make_report  # noqa: E402
 from apps.pool import services  # noqa: E402
+from apps.pool.coordinator import Coordinator  # noqa: E402
+from apps.pool.dispatch import LeaseQueue  # noqa: E402
 from apps.pool.messages import Effort, RunReport, Worker  # noqa: E402
-from apps.pool.models import Run  # noqa: E402
+from apps.pool.models import Publication, Run  # noqa: E402
 from protocol.blocks import Block as BlockContents  # noqa: E402
 from protocol.crypto import address, public_key, sha3_256  # noqa: E402
 from protocol.encoding import encode  # noqa: E402
@@ -39,12 +42,14 @@ from protocol.errors import NotMinable  # noqa: E402
 from protocol.params import CAI  # noqa: E402
 from protocol.transactions import Output, Transfer, sign_transaction  # noqa: E402
 from tests.apps.chain.miner import Miner, submit  # noqa: E402
+from tests.browser import keeping  # noqa: E402
 from tests.browser.pool_cast import fill_pool  # noqa: E402
 
 BLOCKS = 27  # more than a page of the list
 SECONDS = 4  # from block to block, as Miner makes them
 SLACK = 12  # how old the last block is in the beginning, so that others may follow it at once
 STEPS = 600
+LATE = 20  # rounds without a block at most; from 30 on the network of the tests stalls
 ALICE = sha3_256(b"coinai/testing/alice")
 FAR = 60  # a sequence number whose turn never comes
 WORKER = Worker("desk", "cpu", 1, "1.0")
@@ -58,6 +63,7 @@ class Stage:
         self.node = Node()
         self.lease: tuple[str, str] | None = None
         self.nonces: list[int] = []
+        self.keeps = False
 
     def build(self) -> dict[str, Any]:
         """A chain with transfers, one fork, and a block that this pool has trained."""
@@ -91,9 +97,11 @@ class Stage:
 
     def connect(self) -> dict[str, Any]:
         """The pool trains a network, it becomes the next block, and the node says so."""
-        first = self._take_lease()
-        waiting = build_template(public_key(self.miner.secret)).signed
-        contents, _ = self.miner.make(start=first, signed=waiting)
+        if self.keeps:
+            keeping.answer()
+        first, round = self._take_lease(), self._choose_round()
+        waiting = build_template(public_key(self.miner.secret), round=round).signed
+        contents, _ = self.miner.make(start=first, signed=waiting, round=round)
         self._train([contents.header.nonce], seconds=(0.5, 1.0, 1.5, 2.0))
         block = self.miner_connects(contents)
         Run.objects.filter(nonce=block.nonce, lease__state="running").update(
@@ -103,6 +111,37 @@ class Stage:
         self.node.step()  # may prefer a better candidate of the same round
         tip = get_tip()
         return {"hash": tip.hash, "height": tip.height, "error": tip.error}
+
+    def mine(self) -> dict[str, Any]:
+        """Workers of the mining queue really train, until one of their networks is the next block."""
+        key = public_key(self.miner.secret)
+        node = Node(clock=lambda: self._now() + 1)
+        with LeaseQueue(site_url=settings.COINAI_SITE_URL) as queue:
+            coordinator = Coordinator(secret=self.miner.secret, key=key, queue=queue)
+            while not (won := Publication.objects.filter(block=get_tip().hash)):
+                view = get_round(self._now())
+                coordinator.follow_tip(view)
+                coordinator.watch_leases()
+                coordinator.dispatch()
+                services.verify_next()
+                coordinator.publish(view)
+                node.step()
+                time.sleep(0.05)
+            coordinator.follow_tip(get_round(self._now()))
+            coordinator.forget_messages()
+        return {"hash": won[0].block, "height": get_tip().height}
+
+    def keep(self) -> dict[str, Any]:
+        """Two keepers offer room, and answer from now on."""
+        keeping.register()
+        self.keeps = True
+        return {}
+
+    def unkeep(self) -> dict[str, Any]:
+        """The keepers leave."""
+        keeping.leave()
+        self.keeps = False
+        return self.connect()
 
     def train(self, count: int = 2) -> dict[str, Any]:
         """Some trainings that go on."""
@@ -154,6 +193,18 @@ class Stage:
         publish("pool_best", {"error": 74_300, "text": text, "layers": [], "wins_at": time.time() + 42})
         return {}
 
+    @staticmethod
+    def _choose_round() -> int:
+        """A round whose block is not of the future, if it can be: the chain keeps up with the clock."""
+        return max(3, min(LATE, int(time.time()) - get_tip().timestamp - 1))
+
+    @staticmethod
+    def _now() -> float:
+        """The end of round 3, when what the threshold demands is as low as it gets: however slow the machine
+        is, the chain of the stage does not stall.
+        """
+        return get_tip().timestamp + 3.9
+
     def _fill_pool(self, block: str, txid: str) -> dict[str, Any]:
         row = Block.objects.get(hash=block)
         members = (address(public_key(ALICE)), address(public_key(sha3_256(b"bob"))), row.miner)
@@ -185,8 +236,8 @@ class Stage:
 
     def _find_nonces(self, first: int, count: int) -> list[int]:
         """Nonces of the lease with networks within bounds."""
-        view = get_round()
-        template = services.open_template(key=public_key(self.miner.secret))
+        view = get_round(self._now())
+        template = services.open_template(key=public_key(self.miner.secret), now=self._now())
         found: list[int] = []
         for nonce in range(first, first + 1000):
             with contextlib.suppress(NotMinable):
@@ -198,9 +249,9 @@ class Stage:
 
     def _take_lease(self) -> int:
         """A worker takes a fresh lease on the tip; returns its first nonce."""
-        tip = get_tip()
-        services.void_epochs(parent=tip.hash, problem=tip.problem, grammar=tip.grammar)
-        template = services.open_template(key=public_key(self.miner.secret))
+        view = get_round(self._now())
+        services.void_epochs(parent=view.parent.hash, problem=view.problem, grammar=view.grammar)
+        template = services.open_template(key=public_key(self.miner.secret), now=self._now())
         row = services.create_lease(epoch=template.epoch)
         if row is None:
             raise RuntimeError("there is no lease to be had")
@@ -248,6 +299,9 @@ def serve(stage: Stage, commands: TextIO, answers: TextIO) -> None:
             "pay",
             "reorganise",
             "best",
+            "mine",
+            "keep",
+            "unkeep",
         )
     }
     for line in commands:

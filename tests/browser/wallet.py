@@ -15,7 +15,7 @@ from protocol.crypto import address, public_key, sha3_256
 from protocol.encoding import encode
 from protocol.mnemonic import derive_account, entropy_of, generate_words, load_words, seed_of
 from protocol.params import CAI
-from protocol.transactions import Output, Transfer, sign_transaction
+from protocol.transactions import Body, Output, Transfer, sign_transaction
 from tests.browser.site import Site
 
 PASSPHRASE = "umbrella 7 Kiesel in der Tasche"
@@ -99,18 +99,23 @@ def make_wallet(page: Page, words: tuple[str, ...] | None = None) -> str:
 
 def fund(site: Site, to: str, coins: int) -> str:
     """Charlie sends coins, which wait for a block when this returns; the transaction's id."""
-    sender = address(public_key(CHARLIE))
+    return send(site, CHARLIE, Transfer((Output(to, coins * CAI),)), fee=25_000)
+
+
+def send(site: Site, secret: bytes, body: Body, *, fee: int) -> str:
+    """Sign a transaction and send it, through the API; its id."""
+    sender = address(public_key(secret))
     account = json.load(urllib.request.urlopen(f"{site.url}/api/v1/addresses/{sender}", timeout=10))
     transaction = sign_transaction(
-        CHARLIE,
+        secret,
         network="testing",
-        kind="transfer",
+        kind=body.kind,
         sequence=account["pending"]["next_sequence"],
-        fee=25_000,
-        body=Transfer((Output(to, coins * CAI),)),
+        fee=fee,
+        body=body,
     )
     headers = {"Content-Type": "application/json"}
-    body = encode(transaction.to_json())
-    request = urllib.request.Request(f"{site.url}/api/v1/transactions", body, headers)
+    content = encode(transaction.to_json())
+    request = urllib.request.Request(f"{site.url}/api/v1/transactions", content, headers)
     with urllib.request.urlopen(request, timeout=10):
         return transaction.txid

@@ -1,6 +1,7 @@
 """The fixed cast of the tests, with the keys of the testing network. Dave begins without coins."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from protocol import crypto
 from protocol.transactions import Output, SignedTransaction, Transfer, sign_transaction
@@ -8,23 +9,23 @@ from protocol.transactions import Output, SignedTransaction, Transfer, sign_tran
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with a key."""
+    """Somebody with a key, which is computed once: tests ask for it thousands of times."""
 
     name: str
 
-    @property
+    @cached_property
     def secret(self) -> bytes:
         return crypto.sha3_256(f"coinai/testing/{self.name}".encode())
 
-    @property
+    @cached_property
     def public_key(self) -> bytes:
         return crypto.public_key(self.secret)
 
-    @property
+    @cached_property
     def key(self) -> str:
         return self.public_key.hex()
 
-    @property
+    @cached_property
     def address(self) -> str:
         return crypto.address(self.public_key)
 

@@ -25,6 +25,7 @@ from protocol.transactions import (
     Withdraw,
     compute_bond,
 )
+from tests.patience import often
 from tests.protocol.cast import CAST, Person
 from tests.protocol.play import PARAMS, Play, make_grammar, make_manifest
 
@@ -197,7 +198,7 @@ def _play(params: ChainParams, plan: list[Any]) -> Play:
 
 
 @given(networks, plans)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=often(14), deadline=None)
 def test_coins_stakes_and_replicas_add_up_after_every_block_and_undo_brings_all_back(
     params: ChainParams, plan: list[Any]
 ) -> None:

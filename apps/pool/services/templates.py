@@ -43,13 +43,14 @@ def compute_nonce_limit(params: ChainParams, signed_transactions: int) -> int:
     return min(MAX_NONCE, params.nonces_per_transaction * (1 + signed_transactions))
 
 
-def open_template(*, key: bytes) -> Template:
-    """Open a template on the tip, paying ``key``; the one that is open stays if nothing has changed.
+def open_template(*, key: bytes, now: float | None = None) -> Template:
+    """Open a template on the tip for the round that runs at ``now`` (unix seconds; default: this moment),
+    paying ``key``; the one that is open stays if nothing has changed.
 
     With other transactions on the same parent the old template is replaced, and its leases and models stay
     good; with another parent or other contents it is void. Raises what `chain.build_template` raises.
     """
-    draft = chain.build_template(key)
+    draft = chain.build_template(key, now=now)
     body = write_body(draft.transactions)
     limit = compute_nonce_limit(chain.get_params(), len(draft.transactions) - 1)
     with transaction.atomic():

@@ -18,7 +18,7 @@ ALICES_WORKER = Worker("alice", "cpu", 1, "1.0")
 
 def lease_of(member: str, worker: Worker = ALICES_WORKER) -> world.TakenLease:
     """A lease that a worker of this member has taken."""
-    epoch = services.open_template(key=world.KEY).epoch
+    epoch = world.open_template().epoch
     row = services.create_lease(epoch=epoch, member=services.ensure_member(address=member))
     assert row is not None
     token = services.mark_dispatched(lease=row.id)
@@ -38,7 +38,7 @@ def earn(member: str, points: int) -> Share:
 def begin_round() -> None:
     """Open a template on the tip."""
     services.void_epochs(**world.current_work())
-    services.open_template(key=world.KEY)
+    world.open_template()
 
 
 def mine(finder: str = POOL, **shares: Any) -> str:

@@ -144,10 +144,15 @@ class TakenLease:
         return services.receive_model(nonce=nonce, data=data, **values)
 
 
+def open_template() -> Template:
+    """The template of round 0 on the tip, however late it is: no slow machine may make the chain stall."""
+    return services.open_template(key=KEY, now=float(chain.get_tip().timestamp))
+
+
 def sent_lease(epoch: int | None = None) -> TakenLease:
     """A fresh lease, sent to the queue but taken by nobody."""
     if epoch is None:
-        epoch = services.open_template(key=KEY).epoch
+        epoch = open_template().epoch
     row = services.create_lease(epoch=epoch)
     assert row is not None
     token = services.mark_dispatched(lease=row.id)
@@ -183,7 +188,7 @@ def end_round(now: float) -> str:
 def mine_block(says: int = 0) -> str:
     """Carry one block from template to tip; returns its hash."""
     services.void_epochs(**current_work())
-    services.open_template(key=KEY)
+    open_template()
     verified(says)
     now = float(chain.get_tip().timestamp)
     while services.publish(secret=SECRET, key=KEY, now=now) is None:
