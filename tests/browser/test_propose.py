@@ -62,7 +62,7 @@ def fill_terms(page: Page) -> None:
     page.get_by_label("Where it comes from").fill("https://example.org/flowers")
 
 
-@pytest.mark.usefixtures("crew")
+@pytest.mark.usefixtures("crew")  # by this test alone: with pytest-xdist each process would start its own
 def test_a_table_is_proposed_supported_by_two_wallets_drawn_and_mined(
     site: Site, open_page: OpenPage, tmp_path: Path
 ) -> None:
@@ -71,7 +71,9 @@ def test_a_table_is_proposed_supported_by_two_wallets_drawn_and_mined(
     for page in (alice, bob):
         fund(site, make_wallet(page), 60_000)
     site.tell("connect")
-    convert_and_try(site, alice, write_table(tmp_path))
+    alice.goto(f"{site.url}/problems/propose/")
+    see_a_file_refused(alice, write_table(tmp_path, bad=True))
+    convert_and_try(alice, write_table(tmp_path))
     site.tell("keep")  # data must be kept by two, or it cannot win
     while (read(site, "status")["height"] + 2) % EPOCH:  # so that Bob can change his mind in time
         site.tell("connect")
@@ -83,9 +85,20 @@ def test_a_table_is_proposed_supported_by_two_wallets_drawn_and_mined(
     site.tell("unkeep")
 
 
-def convert_and_try(site: Site, page: Page, path: Path) -> None:
+def see_a_file_refused(page: Page, path: Path) -> None:
+    """A formula in a table: the page says where it is and what to do, and lets go of the file."""
+    upload(page, path)
+    problem = page.locator('[data-problem="options"]')
+    expect(problem).to_contain_text("Row 10, column 'length'", timeout=PATIENCE)
+    expect(problem).to_contain_text("Code 1303")
+    assert check_with_axe(page) == []
+    page.get_by_role("button", name="Choose another file").click()
+    expect(page.get_by_text("Choose a file")).to_be_visible()
+    assert page.evaluate("localStorage.getItem('coinai-propose')") is None
+
+
+def convert_and_try(page: Page, path: Path) -> None:
     """Upload, look at the report, set the terms, train a few networks, and find it all again."""
-    page.goto(f"{site.url}/problems/propose/")
     upload(page, path)
     report = page.locator("[data-report]")
     expect(report.get_by_role("table", name="")).to_have_count(3, timeout=PATIENCE)
@@ -185,19 +198,6 @@ def look_at_what_is_mined(site: Site, page: Page, shown: Any) -> None:
     expect(page.locator("main .lead").first).to_contain_text(f"that learned {TITLE}")
     page.goto(f"{site.url}/blocks/")
     expect(page.locator(".begins").first).to_have_text("a new problem begins")
-
-
-@pytest.mark.usefixtures("crew")
-def test_a_refused_file_says_where_and_what_to_do(site: Site, open_page: OpenPage, tmp_path: Path) -> None:
-    page = open_page("/problems/propose/", reduced_motion="reduce")
-    upload(page, write_table(tmp_path, bad=True))
-    problem = page.locator('[data-problem="options"]')
-    expect(problem).to_contain_text("Row 10, column 'length'", timeout=PATIENCE)
-    expect(problem).to_contain_text("Code 1303")
-    assert check_with_axe(page) == []
-    page.get_by_role("button", name="Choose another file").click()
-    expect(page.get_by_text("Choose a file")).to_be_visible()
-    assert page.evaluate("localStorage.getItem('coinai-propose')") is None
 
 
 def test_an_upload_waits_out_a_lost_connection_and_a_reload(

@@ -11,10 +11,11 @@ from protocol.blocks import Genesis, Header
 from protocol.errors import ProtocolError
 from protocol.ledger import MemoryState, MuHash, apply_block, apply_genesis, undo
 from protocol.transactions import SignedTransaction, Transaction, parse_transaction
+from tests.patience import often
 from tests.second import chain as second
 from tests.second.play import Play, Played
 
-PLAYS = 24
+PLAYS = often(10)
 BLOCKS = 30
 
 
