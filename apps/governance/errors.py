@@ -62,10 +62,13 @@ class BadCell(ProtocolError):
     """The first row of data is 1."""
     column: str
     reason: str
+    line: int | None = None
+    """The line of a text file, from 1: its header and blank lines count."""
 
     @property
     def detail(self) -> str:
-        return f"Row {self.row}, column {shown(self.column)}: {self.reason}."
+        place = "" if self.line is None else f" (line {self.line} of the file)"
+        return f"Row {self.row}, column {shown(self.column)}: {self.reason}{place}."
 
 
 @dataclass(eq=False)

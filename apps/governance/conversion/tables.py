@@ -2,12 +2,15 @@
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import _csv
 
 from apps.governance.conversion.examples import Column, Examples, Inputs, Limits, Mask, Options
 from apps.governance.conversion.labels import number_classes
@@ -35,6 +38,8 @@ class Table:
     names: tuple[str, ...]
     columns: tuple[list[str], ...]
     """Of each column its cells, an empty text where there is none."""
+    lines: tuple[int, ...] = ()
+    """Where each row ends in the file, if it is a file of lines; the first line is 1."""
 
     @property
     def rows(self) -> int:
@@ -51,8 +56,21 @@ def read_csv(path: Path, limits: Limits) -> Table:
             file.seek(0)
             return _read_rows(csv.reader(file, delimiter=delimiter, strict=True), limits)
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise BadTable("it is not UTF-8 text; save it again as UTF-8", line) from error
+        raise _find_bad_text(path) from error
+
+
+def _find_bad_text(path: Path) -> BadTable:
+    """Where a file is not UTF-8: whoever reads it in pieces knows only the place within one of them."""
+    content = path.read_bytes()
+    try:
+        content.decode()
+        start = len(content)
+    except UnicodeDecodeError as error:
+        start = error.start
+    line, begin = content.count(b"\n", 0, start) + 1, content.rfind(b"\n", 0, start) + 1
+    delimiter = _find_delimiter(content.partition(b"\n")[0].decode(errors="replace"))
+    before = next(csv.reader([content[begin:start].decode("utf-8-sig")], delimiter=delimiter), [""])
+    return BadTable(f"column {len(before)} is not UTF-8 text; save it again as UTF-8", line)
 
 
 def read_parquet(path: Path, limits: Limits) -> Table:
@@ -81,6 +99,15 @@ def convert_table(table: Table, options: Options, limits: Limits) -> Examples:
 
     Raises: BadCell, BadLabels, BadTable, NothingToLearn, UploadTooLarge.
     """
+    try:
+        return _convert(table, options, limits)
+    except BadCell as error:
+        if table.lines:
+            error.line = table.lines[error.row - 1]
+        raise
+
+
+def _convert(table: Table, options: Options, limits: Limits) -> Examples:
     label = _find_label(table, options)
     part = next((name for name in table.names if name.lower() in PART_NAMES and name != label), None)
     values = [value.strip() for value in _get_column(table, label)]
@@ -106,25 +133,25 @@ def convert_table(table: Table, options: Options, limits: Limits) -> Examples:
     )
 
 
-def _read_rows(reader: Iterable[list[str]], limits: Limits) -> Table:
-    line = 1
+def _read_rows(reader: "_csv.Reader", limits: Limits) -> Table:
+    lines: list[int] = []
     try:
-        rows = iter(reader)
-        names = _check_names(next(rows, []), 1)
+        names = _check_names(next(reader, []), 1)
         columns: tuple[list[str], ...] = tuple([] for _ in names)
-        for line, row in enumerate(rows, start=2):
+        for row in reader:
             if not row:
                 continue  # a blank line, as at the end of many files
             if len(row) != len(names):
-                raise BadTable(f"{len(row)} cells, the header has {len(names)}", line)
+                raise BadTable(f"{len(row)} cells, the header has {len(names)}", reader.line_num)
+            lines.append(reader.line_num)
             for column, cell in zip(columns, row, strict=True):
                 column.append(cell)
-            if line % 4096 == 0:
-                _check_size(len(columns[0]), len(names), limits)
+            if len(lines) % 4096 == 0:
+                _check_size(len(lines), len(names), limits)
     except csv.Error as error:
-        raise BadTable(str(error), line) from error
-    _check_size(len(columns[0]), len(names), limits)
-    return Table("csv", names, columns)
+        raise BadTable(str(error), reader.line_num) from error
+    _check_size(len(lines), len(names), limits)
+    return Table("csv", names, columns, tuple(lines))
 
 
 def _find_delimiter(header: str) -> str:

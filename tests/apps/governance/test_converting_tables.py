@@ -150,7 +150,23 @@ def test_it_says_where_a_table_is_broken(tmp_path: Path, text: str, words: str) 
 
 def test_it_says_where_a_text_is_not_utf_8(tmp_path: Path) -> None:
     text = flowers().replace("\n0.003,3,blue", "\n0.003,3,grün")
-    assert "in line 5: it is not UTF-8" in refuse(BadTable, write_csv(tmp_path, text, "latin-1"))
+    assert "in line 5: column 3 is not UTF-8" in refuse(BadTable, write_csv(tmp_path, text, "latin-1"))
+
+
+def test_it_says_where_a_text_is_not_utf_8_far_down_in_a_long_file(tmp_path: Path) -> None:
+    rows = [f"{row},{row % 7},{'ab'[row % 2]}" for row in range(20_000)]
+    rows[15_000] = "1,2,ä"
+    text = "\n".join(["length,width,kind", *rows])
+    assert "in line 15002: column 3 is not UTF-8" in refuse(BadTable, write_csv(tmp_path, text, "latin-1"))
+
+
+def test_it_says_the_line_of_a_bad_cell_below_blank_lines_and_cells_of_several_lines(tmp_path: Path) -> None:
+    rows = [f"{row},red,{'ab'[row % 2]}" for row in range(20)]
+    rows[3], rows[12] = '3,"red\nor so",b\n', "about 12,red,a"
+    text = "\n".join(["length,colour,kind", *rows])
+    refusal = refuse(BadCell, write_csv(tmp_path, text))
+    assert "Row 13, column 'length'" in refusal
+    assert "(line 16 of the file)" in refusal
 
 
 def test_it_refuses_more_rows_or_columns_than_allowed(tmp_path: Path) -> None:
