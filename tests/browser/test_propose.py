@@ -16,7 +16,7 @@ from tests.browser.voting import look_at, read, support, take_back
 from tests.browser.wallet import fund, make_wallet
 
 ROWS = 600
-PATIENCE = 300_000  # milliseconds: workers that load their libraries, politely, on a machine that is busy otherwise
+PATIENCE = 300_000  # milliseconds: the workers load their libraries meanwhile, politely, on a busy machine
 TITLE = "Flowers of a garden"
 EPOCH = 4
 MOST_BLOCKS = 10
