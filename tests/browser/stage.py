@@ -50,6 +50,7 @@ SECONDS = 4  # from block to block, as Miner makes them
 SLACK = 12  # how old the last block is in the beginning, so that others may follow it at once
 STEPS = 600
 LATE = 20  # rounds without a block at most; from 30 on the network of the tests stalls
+MINE_SECONDS = 300
 ALICE = sha3_256(b"coinai/testing/alice")
 FAR = 60  # a sequence number whose turn never comes
 WORKER = Worker("desk", "cpu", 1, "1.0")
@@ -115,13 +116,17 @@ class Stage:
     def mine(self) -> dict[str, Any]:
         """Workers of the mining queue really train, until one of their networks is the next block."""
         key = public_key(self.miner.secret)
+        # A worker on a busy machine is slow, not dead: its lease does not expire, its message is not lost.
+        settings.COINAI_POOL = {"lost_seconds": 300.0, "redispatch_seconds": 300.0}
         node = Node(clock=lambda: self._now() + 1)
         with LeaseQueue(site_url=settings.COINAI_SITE_URL) as queue:
             coordinator = Coordinator(secret=self.miner.secret, key=key, queue=queue)
+            deadline = time.monotonic() + MINE_SECONDS
             while not (won := Publication.objects.filter(block=get_tip().hash)):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"no worker has mined a block in {MINE_SECONDS} s")
                 view = get_round(self._now())
                 coordinator.follow_tip(view)
-                coordinator.watch_leases()
                 coordinator.dispatch()
                 services.verify_next()
                 coordinator.publish(view)
