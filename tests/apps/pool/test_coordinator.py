@@ -109,10 +109,8 @@ def test_a_new_tip_voids_the_old_leases_tells_the_workers_and_sends_new_ones(
     assert services.publish(secret=world.SECRET, key=world.KEY, now=now) is not None
     tip = world.end_round(now + 1)
 
-    began = time.monotonic()
     coordinator.step(now + 1)
-    pushed = async_to_sync(receive_cancel)(layer, channel)
-    assert time.monotonic() - began < 1
+    pushed = async_to_sync(receive_cancel)(layer, channel)  # sent in that step: nothing else sends it here
     assert pushed["parent"] == lease.template.parent
     lease.refresh_from_db()
     assert lease.state == LeaseState.VOID
@@ -123,7 +121,7 @@ def test_a_new_tip_voids_the_old_leases_tells_the_workers_and_sends_new_ones(
 
 async def receive_cancel(layer: Any, channel: str) -> dict[str, Any]:
     while True:
-        message: dict[str, Any] = await asyncio.wait_for(layer.receive(channel), 3)
+        message: dict[str, Any] = await asyncio.wait_for(layer.receive(channel), 30)
         if message["type"] == "pool.cancel":
             return message
 
@@ -158,10 +156,13 @@ def test_a_broker_that_is_gone_is_survived_with_back_off(
     coordinator: Coordinator, queue: FakeQueue, now: float
 ) -> None:
     queue.is_gone = True
+    before = time.monotonic()
     coordinator.step(now)
     assert Lease.objects.get().state == LeaseState.OPEN
     assert coordinator.backoff == 0.5
+    assert before + 0.5 <= coordinator.due.broker <= time.monotonic() + 0.5
     queue.is_gone = False
+    coordinator.due.broker += 3600  # this machine may take longer than the half second
     coordinator.step(now)
     assert queue.messages == []  # not yet
     coordinator.due.broker = 0.0
