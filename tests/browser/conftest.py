@@ -22,7 +22,8 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 OpenPage = Callable[..., Page]
 
-# Ten developers may share the machine: what is met ends the wait at once, so patience costs nothing.
+# Others may share the machine: what is met ends the wait at once, so patience costs nothing.
+PATIENCE = 90_000
 expect.set_options(timeout=30_000)
 
 
@@ -58,6 +59,7 @@ def open_page(site: Site, browser: Browser) -> Iterator[OpenPage]:
         options = {"viewport": DESKTOP, "color_scheme": "light"} | options
         context = browser.new_context(**options)
         contexts.append(context)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         if not may_complain:
             page.on(
