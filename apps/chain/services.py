@@ -48,6 +48,9 @@ def connect_block(*, block_hash: str, now: float | None = None) -> Block:
     apply_block and check_transition raise. Either everything of it is written or nothing.
     """
     with database.atomic():
+        tip = lock_tip()
+        if tip.block_id == block_hash:
+            return tip.block  # not even the mempool is settled: whoever asks again changes nothing
         moved = _Moved()
         block = _connect(block_hash, now, moved)
         mempool.settle(moved.senders, moved.included)
@@ -75,7 +78,7 @@ def _connect(block_hash: str, now: float | None, moved: _Moved) -> Block:
     moved.senders |= list_senders(transition.changes)
     moved.included |= name_included(contents)
     block_connected.send(sender=Block, block=block, contents=contents, changes=transition.changes)
-    announce_tip(block, "connected")
+    announce_tip(block, "connected", tip=block.hash)
     return block
 
 
@@ -105,7 +108,7 @@ def _disconnect(block_hash: str, moved: _Moved) -> Block:
     return_transactions(block, contents)
     moved.senders |= list_senders(changes)
     block_disconnected.send(sender=Block, block=block, contents=contents, changes=changes)
-    announce_tip(block, "disconnected")
+    announce_tip(block, "disconnected", tip=parent.hash)
     return block
 
 
@@ -135,7 +138,9 @@ def record_transition(block: Block, transition: Transition) -> None:
     block.reward = transition.reward
 
 
-def announce_tip(block: Block, kind: str) -> None:
-    """Tell the other processes and the browsers about a connected or disconnected block, after the commit."""
-    notify("coinai_tip", block.hash)
+def announce_tip(block: Block, kind: str, *, tip: str) -> None:
+    """Tell the other processes what the tip is now, and the browsers about a connected or disconnected block,
+    after the commit.
+    """
+    notify("coinai_tip", tip)
     publish("tip", {"block": block_summary(block), "kind": kind})
