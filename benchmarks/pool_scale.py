@@ -10,14 +10,20 @@ import argparse
 import asyncio
 import contextlib
 import json
+import multiprocessing
+import os
+import re
 import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
+from multiprocessing.queues import Queue
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import psycopg
@@ -32,7 +38,6 @@ from protocol.enrolment import connection_bytes, enrolment_bytes
 from tests.network import running
 from tests.network.running import RunningSystem
 
-NETWORK = "devnet"
 AT_ONCE = 16  # workers that connect or enrol at the same time
 WORKERS_A_WALLET = 100
 BEATS_A_LEASE = 30
@@ -54,8 +59,8 @@ class Seen:
 class SimulatedWorker:
     """One connection with one place, as workers/agent.py has it, without training."""
 
-    def __init__(self, number: int, host: str, seen: Seen) -> None:
-        self.number, self.host, self.seen = number, host, seen
+    def __init__(self, number: int, host: str, network: str, seen: Seen) -> None:
+        self.number, self.host, self.network, self.seen = number, host, network, seen
         self.secret = crypto.sha3_256(b"worker %d of the benchmark" % number)
         self.key = crypto.public_key(self.secret).hex()
         self.lease: dict[str, Any] | None = None
@@ -67,11 +72,11 @@ class SimulatedWorker:
         wallet = crypto.sha3_256(b"wallet %d" % (self.number // WORKERS_A_WALLET))
         now = int(time.time())
         statement, signature = sign_statement(
-            wallet, network=NETWORK, worker=self.key, label="one", created=now, expires=now + 86_400
+            wallet, network=self.network, worker=self.key, label="one", created=now, expires=now + 86_400
         )
         self._post("wallet/worker-keys", {"statement": statement.to_json(), "signature": signature})
         fields = {"token_key": self.key, "worker_key": self.key, "name": f"w{self.number}", "device": "none"}
-        signed = crypto.sign(self.secret, enrolment_bytes(network=NETWORK, **fields)).hex()
+        signed = crypto.sign(self.secret, enrolment_bytes(network=self.network, **fields)).hex()
         self._post("pool/workers", {**fields, "signature": signed})
 
     def _post(self, path: str, body: dict[str, Any]) -> None:
@@ -95,7 +100,7 @@ class SimulatedWorker:
     async def _prove(self, socket: ClientConnection) -> None:
         await socket.send(json.dumps({"type": "join", "worker": self.key}))
         nonce = json.loads(await socket.recv())["nonce"]
-        message = connection_bytes(network=NETWORK, host=self.host, worker_key=self.key, nonce=nonce)
+        message = connection_bytes(network=self.network, host=self.host, worker_key=self.key, nonce=nonce)
         proof = {"type": "prove", "signature": crypto.sign(self.secret, message).hex(), "device": "none"}
         rest = {"threads": 1, "version": "0", "slots": 1, "steps_per_second": 1.0}
         await socket.send(json.dumps(proof | rest))
@@ -149,28 +154,52 @@ class SimulatedWorker:
             await socket.send(json.dumps(message if is_over else {**message, "runs": []}))
 
 
-async def follow_tips(url: str, tips: list[float]) -> None:
-    """Note the Unix time of every new tip, as the database tells it."""
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute("LISTEN coinai_tip")
-        async for _ in connection.notifies():
-            tips.append(time.time())
+def follow_tips(url: str, tips: "Queue[float]") -> None:
+    """Note the Unix time of every new tip, as the database tells it. Runs as a process of its own: among the
+    simulated workers it would hear of a tip as late as they do.
+    """
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("LISTEN coinai_tip")
+        for _ in connection.notifies():
+            tips.put(time.time())
+
+
+@contextlib.contextmanager
+def following_tips(url: str) -> Iterator["Queue[float]"]:
+    """The times of new tips, noted by a process that ends with this."""
+    context = multiprocessing.get_context("spawn")
+    tips: Queue[float] = context.Queue()
+    process = context.Process(target=follow_tips, args=(url, tips), daemon=True)
+    process.start()
+    try:
+        yield tips
+    finally:
+        process.terminate()
+        process.join()
+
+
+def drain(tips: "Queue[float]") -> list[float]:
+    """What the other process has noted so far."""
+    found: list[float] = []
+    with contextlib.suppress(Empty):
+        while True:
+            found.append(tips.get(timeout=0.5))
+    return found
 
 
 async def simulate(
-    workers: Sequence[SimulatedWorker], seen: Seen, url: str, seconds: float
+    workers: Sequence[SimulatedWorker], seen: Seen, noted: "Queue[float]", seconds: float
 ) -> dict[str, Any]:
     """Connect all workers, then measure for ``seconds``."""
-    tips: list[float] = []
     gate = asyncio.Semaphore(AT_ONCE)
     tasks = [asyncio.create_task(worker.run(gate)) for worker in workers]
-    tasks.append(asyncio.create_task(follow_tips(url, tips)))
     began = time.monotonic()
     while len(seen.with_lease) < len(workers) and time.monotonic() < began + READY_SECONDS:
         await asyncio.sleep(0.2)
     ready, before = time.monotonic() - began, Counter(seen.counts)
-    for values in (seen.answers, seen.cancels, tips):
-        values.clear()
+    seen.answers.clear()
+    seen.cancels.clear()
+    drain(noted)
     began = time.monotonic()
     await asyncio.sleep(seconds)
     elapsed = time.monotonic() - began
@@ -178,8 +207,22 @@ async def simulate(
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     seen.counts.subtract(before)
-    delays = [min(at - tip for tip in tips if tip <= at) for at in seen.cancels if any(t <= at for t in tips)]
-    return {"ready": ready, "elapsed": elapsed, "tips": len(tips), "delays": delays}
+    tips = drain(noted)
+    return {"ready": ready, "elapsed": elapsed, "tips": tips, "delays": since(tips, seen.cancels)}
+
+
+def since(tips: Sequence[float], moments: Sequence[float]) -> list[float]:
+    """Seconds from the last tip before each moment; moments before the first tip are left out."""
+    return [min(at - tip for tip in tips if tip <= at) for at in moments if any(tip <= at for tip in tips)]
+
+
+def read_voided(system: RunningSystem) -> list[float]:
+    """Unix times at which the coordinator had voided what stood on an old tip, as its log says: what is
+    told by the coordinator can come no sooner.
+    """
+    log = (system.home / "logs" / "coordinator.log").read_text(errors="replace")
+    found = re.findall(r"^(\S+Z) .*\] voided ", log, re.MULTILINE)
+    return [datetime.fromisoformat(text).timestamp() for text in found]
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -188,21 +231,20 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
-def find_database(system: RunningSystem) -> str:
-    """The address of the running site's database, from its environment."""
-    environment = Path(f"/proc/{system.processes()['web'].pid}/environ").read_bytes().split(b"\0")
-    return next(item[13:] for item in environment if item.startswith(b"DATABASE_URL=")).decode()
-
-
 def measure(system: RunningSystem, count: int, seconds: float) -> None:
     """Measure one running system and print what was found."""
     seen = Seen()
-    workers = [SimulatedWorker(number, f"127.0.0.1:{system.port}", seen) for number in range(count)]
+    host, network = f"127.0.0.1:{system.port}", system.extra["COINAI_NETWORK"]
+    workers = [SimulatedWorker(number, host, network, seen) for number in range(count)]
     began = time.monotonic()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(SimulatedWorker.enrol, workers))
     enrolled = time.monotonic() - began
-    found = asyncio.run(simulate(workers, seen, find_database(system), seconds))
+    with following_tips(system.database_url()) as tips:
+        found = asyncio.run(simulate(workers, seen, tips, seconds))
+    ended = time.time()
+    first = found["tips"][0] if found["tips"] else 0.0
+    voids = since(found["tips"], [at for at in read_voided(system) if first <= at <= ended])
     operations = sum(seen.counts[name] for name in OPERATIONS) / found["elapsed"]
     rows = [
         ("workers enrolled a second", f"{count / enrolled:.0f}"),
@@ -210,10 +252,12 @@ def measure(system: RunningSystem, count: int, seconds: float) -> None:
         ("lease operations a second", f"{operations:.0f}"),
         ("heartbeat to answer, median", f"{1000 * quantile(seen.answers, 0.5):.0f} ms"),
         ("heartbeat to answer, p95", f"{1000 * quantile(seen.answers, 0.95):.0f} ms"),
-        ("new tips", str(found["tips"])),
+        ("new tips", str(len(found["tips"]))),
         ("cancels delivered", str(len(seen.cancels))),
         ("tip to cancel, median", f"{1000 * quantile(found['delays'], 0.5):.0f} ms"),
         ("tip to cancel, p95", f"{1000 * quantile(found['delays'], 0.95):.0f} ms"),
+        ("tip to the coordinator's void, median", f"{1000 * quantile(voids, 0.5):.0f} ms"),
+        ("tip to the coordinator's void, p95", f"{1000 * quantile(voids, 0.95):.0f} ms"),
         ("connections lost", str(seen.counts["lost connection"])),
     ]
     note = f"{count} workers for {seconds:g} s; {describe_load()}"
@@ -224,11 +268,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--start", type=int, default=300, help="seconds that the site may take to start")
+    parser.add_argument("--network", default="devnet", help="testing has a block every few seconds")
+    parser.add_argument("--start", type=int, default=900, help="seconds that the site may take to start")
     options = parser.parse_args()
     running.START_SECONDS = options.start
+    with contextlib.suppress(OSError):
+        # The workers stand for other machines. Linux then gives them as much as a program of the site.
+        os.setsid()
     with tempfile.TemporaryDirectory() as folder:
-        system = RunningSystem(Path(folder) / "home", extra={"COINAI_NETWORK": NETWORK})
+        system = RunningSystem(Path(folder) / "home", extra={"COINAI_NETWORK": options.network})
         try:
             system.start()
             measure(system, options.workers, options.seconds)

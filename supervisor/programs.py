@@ -102,6 +102,8 @@ def build_programs(configuration: Configuration, addresses: Addresses) -> list[P
         *("-m", "uvicorn", "coinai_web.asgi:application", "--host", configuration.host),
         *("--port", str(configuration.port), "--lifespan", "off", "--no-access-log"),
         *("--timeout-graceful-shutdown", "3", "--ws-max-size", str(MESSAGE_BYTES)),
+        # Compressing each message for each worker again costs far more than the bytes that it saves.
+        *("--ws-per-message-deflate", "false"),
     )
     programs = [
         Program("web", _python(*web), site, stage=Stage.SERVICE),

@@ -6,6 +6,7 @@ channel layer only carries it sooner: whatever it loses, `hub.py` reads from the
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import connection, transaction
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from apps.common.models import LiveMessage, LiveTopic
 
@@ -24,7 +26,9 @@ KEPT = 64
 FORGET_SECONDS = 3600
 """A topic of a family (one training, say) is forgotten that long after its last delta."""
 SEND_SECONDS = 2.0
-"""A broker that does not answer within this is left out: nothing that publishes may hang with it."""
+"""A broker that does not answer within this is left out: nothing that publishes may hang with it …"""
+SILENT_SECONDS = 5.0
+"""… and for so long it is not even asked."""
 
 Json = dict[str, Any]
 Snapshot = Callable[[], Json]
@@ -58,6 +62,7 @@ class News:
 _topics: dict[str, Source] = {}
 _families: dict[str, tuple[FamilySnapshot, Merge | None, bool]] = {}
 _swept = -float(FORGET_SECONDS)
+_silent_until = -math.inf
 
 
 def register_snapshot(
@@ -206,18 +211,28 @@ def _forget_old_topics() -> None:
 
 
 def _send(topic: str, message: Json) -> None:
+    send_to_group(group_name(topic), message)
+
+
+def send_to_group(group: str, message: Json) -> None:
+    """Send a message that may be lost over the channel layer. Never waits long, and after a broker that did
+    not answer not at all for a while: its silence would hold up whoever has much to tell.
+    """
+    global _silent_until
     layer = get_channel_layer()
-    if layer is None:
+    if layer is None or time.monotonic() < _silent_until:
         return
     try:
-        async_to_sync(_send_soon)(layer, topic, message)
+        async_to_sync(_send_soon)(layer, group, message)
     except (OSError, RedisError) as error:  # TimeoutError is an OSError
-        log.warning("live_message_lost", topic=topic, error=str(error) or type(error).__name__)
+        if isinstance(error, (TimeoutError, RedisTimeout)):
+            _silent_until = time.monotonic() + SILENT_SECONDS
+        log.warning("live_message_lost", group=group, error=str(error) or type(error).__name__)
 
 
-async def _send_soon(layer: Any, topic: str, message: Json) -> None:
+async def _send_soon(layer: Any, group: str, message: Json) -> None:
     async with asyncio.timeout(SEND_SECONDS):
-        await layer.group_send(group_name(topic), message)
+        await layer.group_send(group, message)
 
 
 def merge_by(key: Callable[[Json], str], join: Callable[[Json, Json], Json]) -> Merge:

@@ -3,8 +3,9 @@
 A notification only says "look at the database now": it may be lost, and nothing may depend on getting it.
 """
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -110,16 +111,40 @@ class Listener:
     def _connect(self) -> psycopg.Connection[Any]:
         if self._connection is not None and not self._connection.closed:
             return self._connection
-        parameters = connections["default"].get_connection_params()
-        wanted = {
-            key: value
-            for key, value in parameters.items()
-            if key not in {"cursor_factory", "context", "pool"}
-        }
-        opened = psycopg.connect(**wanted, autocommit=True)
+        opened = psycopg.connect(**_read_parameters(), autocommit=True)
         for channel in self._channels:
             opened.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         self._connection = opened
         self._was_connected = True
         self._backoff = self._least_backoff
         return opened
+
+
+async def hear(*channels: str, backoff: float = 0.2, max_backoff: float = 5.0) -> AsyncIterator[Notification]:
+    """The notifications of channels within an event loop, over a connection of their own.
+
+    Comes back after the database was away, and then says ``reconnected`` first, since some may have been
+    missed. Ends when it is cancelled.
+    """
+    pause, was_connected = backoff, False
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(**_read_parameters(), autocommit=True) as opened:
+                for channel in channels:
+                    await opened.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                if was_connected:
+                    yield Notification(RECONNECTED, "")
+                pause, was_connected = backoff, True
+                async for item in opened.notifies():
+                    yield Notification(item.channel, item.payload)
+        except psycopg.OperationalError as error:
+            log.warning("database_away", error=str(error).strip(), next_try_s=round(pause, 1))
+            await asyncio.sleep(pause)
+            pause = min(max_backoff, pause * 2)
+
+
+def _read_parameters() -> dict[str, Any]:
+    parameters = connections["default"].get_connection_params()
+    return {
+        key: value for key, value in parameters.items() if key not in {"cursor_factory", "context", "pool"}
+    }

@@ -55,6 +55,7 @@ class PoolConsumer(AsyncWebsocketConsumer):
         self.joining = ("", "")  # worker key and the nonce that it was asked to sign
         self.welcome: services.Welcome | None = None
         self.wanting: dict[int, float] = {}  # place without a lease -> when it may get one
+        self.early: set[int] = set()  # those of them that wait for the next template to be opened
         self.began: dict[int, float] = {}  # place -> when it got its last lease
         self.serving: asyncio.Task[None] | None = None
         self.is_news = asyncio.Event()
@@ -89,7 +90,13 @@ class PoolConsumer(AsyncWebsocketConsumer):
     async def hear(self, push: dict[str, Any]) -> None:
         """Pass a push of the coordinator on, as far as it concerns this connection."""
         if push["type"] == "pool.open":
+            self.wanting |= dict.fromkeys(self.early & self.wanting.keys(), monotonic())
+            self.early.clear()
             self.is_news.set()
+            return
+        if push["type"] == "pool.tip":
+            for lease in [lease for lease, parent in self.leases.items() if parent != push["tip"]]:
+                await self._cancel(lease, "new_tip")
             return
         if push["type"] == "pool.revoked":
             if self.welcome is not None and self.welcome.worker == push["worker"]:
@@ -199,6 +206,11 @@ class PoolConsumer(AsyncWebsocketConsumer):
         # A new tip is nobody's doing; giving leases up one after the other is.
         pause = 0.0 if is_new_tip else get_pool_settings().least_lease_seconds
         self.wanting[slot] = max(monotonic(), self.began.get(slot, 0.0) + pause)
+        pushes = get_pushes()
+        if is_new_tip and pushes.tip and pushes.opened != pushes.tip:
+            # There is no template yet: nobody asks the database for one while others still get their cancels.
+            self.wanting[slot] = monotonic() + RETRY_SECONDS
+            self.early.add(slot)
         self.is_news.set()
         if self.serving is None:
             self.serving = asyncio.create_task(self._serve())
@@ -243,6 +255,7 @@ class PoolConsumer(AsyncWebsocketConsumer):
         services.check_permit(welcome)
         slots = [slot for slot, at in self.wanting.items() if at <= monotonic()]
         wishes = [services.Wish(welcome.worker, slot) for slot in slots]
+        tips_heard = get_pushes().tips_heard
         offers = await asyncio.gather(*(CLAIMS.ask(wish) for wish in wishes))
         for slot, offer in zip(slots, offers, strict=True):
             if offer is None:
@@ -252,6 +265,9 @@ class PoolConsumer(AsyncWebsocketConsumer):
             self.wanting.pop(slot, None)
             self.began[slot] = monotonic()
             await self._send({"type": "lease", "slot": slot, "token": offer.token, "lease": offer.lease})
+            # A tip that came while the lease was being cut has not found it here.
+            if get_pushes().tips_heard != tips_heard and offer.parent != get_pushes().tip:
+                await self._cancel(name, "new_tip")
 
     # ── what both hear
 

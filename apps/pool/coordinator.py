@@ -1,5 +1,6 @@
 """The coordinator: one loop that follows the tip, keeps leases queued and publishes the best model."""
 
+import math
 import threading
 import time
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ class Coordinator:
     due: Clock = field(default_factory=Clock)
     backoff: float = 0.0
     step_seconds: float = 0.0  # how long the last step took
+    heard_since: float = -math.inf  # since when workers could be heard, on the monotonic clock
 
     def step(self, now: float | None = None) -> float:
         """Do what is due; returns how many seconds may pass before the next step. Raises OperationalError."""
@@ -84,6 +86,10 @@ class Coordinator:
         if services.set_target(parent=parent, target_error=target):
             push_target(parent=parent, target_error=target)
 
+    def note_start(self) -> None:
+        """This process begins its work, or goes on after the database was away."""
+        self.heard_since = time.monotonic()
+
     def is_used_up(self) -> bool:
         """Whether all nonces that the template's transactions open are leased (docs/protocol.md §3).
 
@@ -100,11 +106,18 @@ class Coordinator:
         template = services.open_template(key=self.key, now=view.now)
         if self.template is None or template.epoch != self.template.epoch:
             logger.info("template", epoch=template.epoch, height=template.height, parent=template.parent[:12])
-            push_open()  # joined workers get their next leases before they have noticed the end of the last
+            # Joined workers get their next leases before they have noticed the end of the last.
+            push_open(parent=template.parent)
         self.template = template
 
     def watch_leases(self) -> None:
-        """Expire the leases of silent workers; their ranges are leased anew."""
+        """Expire the leases of silent workers; their ranges are leased anew.
+
+        After the database was away every lease looks silent: workers get the time of a lease to come back,
+        else the models that they hold would be refused.
+        """
+        if time.monotonic() < self.heard_since + self.settings.lease_seconds:
+            return
         for lease in services.expire_leases():
             logger.warning("lease_expired", lease=str(lease.id), worker=lease.worker, attempt=lease.attempt)
 

@@ -5,14 +5,9 @@ Only a short cut: what a lost push said, the answer to the worker's next heartbe
 
 from typing import Any
 
-import structlog
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
-from redis.exceptions import RedisError
+from apps.common.live import send_to_group
 
 GROUP = "pool.leases"
-
-logger = structlog.get_logger(__name__)
 
 
 def push_cancel(*, parent: str, reason: str) -> None:
@@ -25,9 +20,9 @@ def push_target(*, parent: str, target_error: int) -> None:
     _push({"type": "pool.target", "parent": parent, "target_error": target_error})
 
 
-def push_open() -> None:
-    """Tell the joined workers that wait for a lease that there are nonces again."""
-    _push({"type": "pool.open"})
+def push_open(*, parent: str) -> None:
+    """Tell the joined workers that wait for a lease that there are nonces again, on ``parent``."""
+    _push({"type": "pool.open", "parent": parent})
 
 
 def push_revoked(*, worker: str) -> None:
@@ -36,10 +31,4 @@ def push_revoked(*, worker: str) -> None:
 
 
 def _push(message: dict[str, Any]) -> None:
-    layer = get_channel_layer()
-    if layer is None:
-        return
-    try:
-        async_to_sync(layer.group_send)(GROUP, message)
-    except (RedisError, OSError) as error:
-        logger.warning("push_failed", kind=message["type"], error=str(error))
+    send_to_group(GROUP, message)

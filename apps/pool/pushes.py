@@ -1,13 +1,22 @@
-"""The coordinator's pushes on their way to the connections of this process: heard once, passed on to all."""
+"""Pushes on their way to the connections of this process: heard once, passed on to all.
+
+A new tip is heard from the database itself, in the moment of its commit: workers stop at once, and not when
+the coordinator has come to it. All else comes from the coordinator over the channel layer.
+"""
 
 import asyncio
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import structlog
+from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
+from django.db import InterfaceError, OperationalError
 from redis.exceptions import RedisError
 
+from apps.chain import api as chain
+from apps.common.errors import NotReady
+from apps.common.notify import RECONNECTED, hear
 from apps.pool.push import GROUP
 
 RETRY_SECONDS = 1.0
@@ -27,22 +36,44 @@ class Pushes:
     """One for each event loop. Without the broker, heartbeats bring the same news later."""
 
     def __init__(self) -> None:
+        self.tip = ""
+        """The last tip that was heard of."""
+        self.tips_heard = 0
+        self.opened = ""
+        """The parent of the template that was opened last, as far as was heard."""
         self._followers: set[Follower] = set()
-        self._listening: asyncio.Task[None] | None = None
+        self._listening: list[asyncio.Task[None]] = []
         self._passing: set[asyncio.Task[None]] = set()
 
     def follow(self, follower: Follower) -> None:
         """Tell this connection of every push from now on."""
         self._followers.add(follower)
-        if self._listening is None:
-            self._listening = asyncio.create_task(self._listen())
+        if not self._listening:
+            self._listening = [
+                asyncio.create_task(self._follow_tips()),
+                asyncio.create_task(self._listen()),
+            ]
 
     def leave(self, follower: Follower) -> None:
         """This connection is gone."""
         self._followers.discard(follower)
-        if not self._followers and self._listening is not None:
-            self._listening.cancel()
-            self._listening = None
+        if not self._followers:
+            for task in self._listening:
+                task.cancel()
+            self._listening = []
+
+    async def _follow_tips(self) -> None:
+        async for item in hear("coinai_tip"):
+            tip = item.payload if item.channel != RECONNECTED else await self._read_tip()
+            self.tip, self.tips_heard = tip, self.tips_heard + 1
+            self._pass_on({"type": "pool.tip", "tip": tip})
+
+    async def _read_tip(self) -> str:
+        """The tip after the connection was lost; the last one that was heard of if it is lost again."""
+        try:
+            return str((await database_sync_to_async(chain.get_tip, thread_sensitive=False)()).hash)
+        except (OperationalError, InterfaceError, NotReady):
+            return self.tip
 
     async def _listen(self) -> None:
         while True:
@@ -60,6 +91,8 @@ class Pushes:
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _pass_on(self, push: dict[str, Any]) -> None:
+        if push["type"] == "pool.open":
+            self.opened = push["parent"]
         # A task for each: a worker that reads slowly holds up nobody else.
         for follower in tuple(self._followers):
             task = asyncio.create_task(follower.hear(push))

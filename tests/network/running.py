@@ -1,5 +1,6 @@
 """The whole system as a user starts it, in a folder of its own, seen from outside: HTTP and processes."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -147,6 +148,19 @@ class RunningSystem:
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
         )
 
+    def pause(self, name: str) -> None:
+        """Stop one program without ending it: it keeps its connections, and answers nothing."""
+        os.kill(self.processes()[name].pid, signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Let a paused program go on."""
+        os.kill(self.processes()[name].pid, signal.SIGCONT)
+
+    def database_url(self) -> str:
+        """The address of its database."""
+        environment = Path(f"/proc/{self.processes()['web'].pid}/environ").read_bytes().split(b"\0")
+        return next(item[13:] for item in environment if item.startswith(b"DATABASE_URL=")).decode()
+
     def kill(self, name: str) -> None:
         """`kill -9` of one program; returns when another process has taken its place."""
         killed = self.processes()[name]
@@ -161,6 +175,9 @@ class RunningSystem:
     def clean_up(self) -> None:
         """Leaves nothing behind, whatever a failed test has done."""
         if self.popen is not None:
+            with contextlib.suppress(OSError, KeyError, ValueError):
+                for process in self.processes().values():
+                    os.kill(process.pid, signal.SIGCONT)
             self.popen.terminate()
             try:
                 self.popen.wait(timeout=END_SECONDS)

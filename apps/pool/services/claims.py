@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from apps.chain import api as chain
 from apps.pool.conf import get_pool_settings
 from apps.pool.models import EnrolledWorker, Lease, LeaseState, MemberMode, Template, TemplateStatus
 from apps.pool.selectors import explain_refusal, get_lease, hash_token
@@ -43,12 +44,16 @@ def claim_leases(wishes: Sequence[Wish]) -> list[Answer]:
     if not served:
         return answers
     with transaction.atomic():
-        waiting = _take_waiting(len(served))
+        # Workers hear of a new tip before the coordinator has voided what stands on the old one.
+        tip = chain.get_tip().hash
+        waiting = _take_waiting(len(served), tip)
         pairs = list(zip(served, waiting, strict=False))
         for number, lease in pairs:
             answers[number] = _hand_over(lease, wishes[number], workers[wishes[number].worker], now)
         rest = served[len(pairs) :]
-        for number, offer in zip(rest, _cut([wishes[item] for item in rest], workers, now), strict=False):
+        for number, offer in zip(
+            rest, _cut([wishes[item] for item in rest], workers, tip, now), strict=False
+        ):
             answers[number] = offer
     return answers
 
@@ -80,11 +85,11 @@ def _refuse(wish: Wish, workers: dict[str, EnrolledWorker]) -> ProtocolError | N
     return None
 
 
-def _take_waiting(count: int) -> list[Lease]:
+def _take_waiting(count: int, tip: str) -> list[Lease]:
     """Leases that were cut and that nobody has been sent: each claimer locks others."""
     waiting = Lease.objects.select_for_update(skip_locked=True, of=("self",))
     waiting = waiting.select_related("template__point_table")
-    free = waiting.filter(state=LeaseState.OPEN, template__status__in=LIVING)
+    free = waiting.filter(state=LeaseState.OPEN, template__status__in=LIVING, template__parent=tip)
     return list(free.order_by("created_at")[:count])
 
 
@@ -94,9 +99,12 @@ def _hand_over(lease: Lease, wish: Wish, worker: EnrolledWorker, now: datetime) 
     return Offer(lease.template.parent, describe_lease(lease, get_expiry(now)), token)
 
 
-def _cut(wishes: Sequence[Wish], workers: dict[str, EnrolledWorker], now: datetime) -> Iterable[Offer | None]:
+def _cut(
+    wishes: Sequence[Wish], workers: dict[str, EnrolledWorker], tip: str, now: datetime
+) -> Iterable[Offer | None]:
     """New ranges from the open template, all with one lock of its row."""
-    template = Template.objects.select_related("point_table").filter(status=TemplateStatus.OPEN).first()
+    usable = Template.objects.select_related("point_table").filter(status=TemplateStatus.OPEN, parent=tip)
+    template = usable.first()
     if template is None or not wishes:
         return []
     terms = {key: _choose_terms(workers[key], template, now) for key in {wish.worker for wish in wishes}}

@@ -1,10 +1,13 @@
 """LISTEN and NOTIFY between processes, and coming back after the database was away."""
 
+import asyncio
+
 import pytest
-from django.db import connection
+from channels.db import database_sync_to_async
+from django.db import connection, connections
 from django.db import transaction as database
 
-from apps.common.notify import RECONNECTED, Listener, Notification, notify
+from apps.common.notify import RECONNECTED, Listener, Notification, hear, notify
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,3 +71,33 @@ def test_a_lock_is_held_by_one_and_given_back_with_the_connection() -> None:
 def test_an_unknown_channel_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="CHANNELS"):
         notify("coinai_typo")
+
+
+async def test_an_event_loop_hears_too_and_comes_back_after_the_database_was_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)  # threads keep no connection
+    call = database_sync_to_async
+    heard: asyncio.Queue[Notification] = asyncio.Queue()
+
+    async def listen() -> None:
+        async for item in hear("coinai_tip", backoff=0.01):
+            heard.put_nowait(item)
+
+    async def say_until_heard(text: str) -> Notification:
+        while heard.empty():  # it may not listen yet
+            await call(notify, thread_sensitive=False)("coinai_tip", text)
+            await asyncio.sleep(0.02)
+        return heard.get_nowait()
+
+    listening = asyncio.create_task(listen())
+    async with asyncio.timeout(60):
+        assert (await say_until_heard("first")).payload == "first"
+        while not heard.empty():
+            heard.get_nowait()
+        await call(end_connections_but_ours, thread_sensitive=False)()
+        assert (await heard.get()).channel == RECONNECTED
+        assert (await say_until_heard("again")).payload == "again"
+    listening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await listening

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -203,6 +202,20 @@ def test_a_message_fetched_ahead_by_a_busy_worker_is_left_to_it(
     queue.messages.pop()
     coordinator.step(now)
     assert len(queue.messages) == 1
+
+
+def test_after_an_outage_workers_get_the_time_to_come_back_before_their_leases_expire(
+    coordinator: Coordinator, queue: FakeQueue, now: float
+) -> None:
+    coordinator.step(now)
+    lease = queue.take()
+    Lease.objects.filter(id=lease.id).update(expires_at=lease.created_at)  # nobody could say anything
+    coordinator.note_start()
+    coordinator.step(now)
+    assert Lease.objects.get(id=lease.id).state == LeaseState.RUNNING
+    coordinator.heard_since -= coordinator.settings.lease_seconds
+    coordinator.step(now)
+    assert Lease.objects.get(id=lease.id).state == LeaseState.EXPIRED
 
 
 def test_a_killed_workers_range_goes_to_another(

@@ -130,6 +130,32 @@ async def test_at_a_new_tip_the_next_lease_comes_without_asking(connection: Join
     assert (await connection.receive())["type"] == "lease"
 
 
+async def test_a_new_block_ends_a_lease_before_the_coordinator_has_seen_it(
+    connection: JoinedConnection,
+) -> None:
+    message = await begin(connection)
+    tip = await call(world.mine_block)  # nobody has voided anything yet, nor opened a template on the block
+    cancel = {"type": "cancel", "lease": message["lease"]["id"], "reason": "new_tip"}
+    assert await connection.receive() == cancel
+    assert await call(lambda: Lease.objects.get(id=cancel["lease"]).state) == LeaseState.RUNNING
+    assert await call(services.claim_leases, [services.Wish(ALICE.key, 0)]) == [None]
+    template = await call(services.open_template, key=world.KEY)
+    await call(push_open, parent=template.parent)
+    following = await connection.receive()
+    assert (following["type"], following["lease"]["previous"]) == ("lease", tip)
+
+
+async def test_a_lost_push_of_the_next_template_costs_no_more_than_a_look_later(
+    connection: JoinedConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.pool.consumers.RETRY_SECONDS", 0.2)
+    await begin(connection)
+    await call(world.mine_block)
+    assert (await connection.receive())["reason"] == "new_tip"
+    await call(services.open_template, key=world.KEY)
+    assert (await connection.receive())["type"] == "lease"
+
+
 async def test_a_place_waits_for_nonces_until_there_are_some(connection: JoinedConnection) -> None:
     await call(ALICE.join)
     template = await call(services.open_template, key=world.KEY)
@@ -138,7 +164,7 @@ async def test_a_place_waits_for_nonces_until_there_are_some(connection: JoinedC
     await connection.send({"type": "want", "slot": 0})
     assert await connection.socket.receive_nothing(timeout=0.2)
     await call(Template.objects.update, next_nonce=0)
-    await call(push_open)
+    await call(push_open, parent=template.parent)
     assert (await connection.receive())["type"] == "lease"
 
 

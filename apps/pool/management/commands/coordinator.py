@@ -59,6 +59,8 @@ def run(coordinator: Coordinator, listener: Listener, stop: threading.Event) -> 
                 holds_lock = False
             if not holds_lock:
                 holds_lock = _take_lock(listener)
+                if holds_lock:
+                    coordinator.note_start()
                 wait = 0.0 if holds_lock else MOST_SLEEP
                 continue
             verifier.wake()
