@@ -119,6 +119,9 @@ CHANNEL_LAYERS = {
 CELERY_BROKER_URL = BROKER_URL
 CELERY_RESULT_BACKEND = environment.read_text("COINAI_RESULT_URL", BROKER_URL)  # for scores only
 CELERY_RESULT_EXPIRES = 60
+# Whoever waits for a score computes it itself when the broker hangs: it must not wait for the broker instead.
+CELERY_REDIS_SOCKET_TIMEOUT = CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 3
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"retry_policy": {"max_retries": 1, "timeout": 3.0}}
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = CELERY_RESULT_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "site"

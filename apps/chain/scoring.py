@@ -7,6 +7,7 @@ again here.
 
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -14,6 +15,7 @@ from celery import current_app
 from celery.exceptions import CeleryError
 from celery.exceptions import TimeoutError as CeleryTimeout
 from django.conf import settings
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -21,6 +23,7 @@ from apps.chain.contents import derive, get_data_set, get_problem
 from apps.chain.models import Block
 from apps.chain.selectors import get_params
 from apps.common import object_store
+from apps.common.site_tasks import ANSWERING
 from protocol.blocks import Header
 from protocol.evaluation import evaluate
 from protocol.grammar import compute_seed
@@ -130,13 +133,19 @@ class _Workers:
 
     def _look(self) -> bool:
         try:
-            queues = current_app.control.inspect(timeout=0.5).active_queues() or {}
+            with _connect() as connection:
+                queues = current_app.control.inspect(timeout=0.5, connection=connection).active_queues() or {}
         except (OperationalError, RedisError, OSError):
             return False
         return any(queue.get("name") == QUEUE for found in queues.values() for queue in found)
 
 
 workers = _Workers()
+
+
+def _connect() -> Connection:
+    """A connection that gives up on a broker which hangs: the score is computed here then."""
+    return current_app.connection_for_write(connect_timeout=1, transport_options=ANSWERING)
 
 
 def _ask_worker(terms: Terms) -> int | None:
@@ -156,9 +165,10 @@ def _ask_worker(terms: Terms) -> int | None:
     timeout = settings.COINAI_SCORE_TIMEOUT
     result = None
     try:
-        result = current_app.send_task(
-            TASK, kwargs=request, queue=QUEUE, expires=timeout, ignore_result=False
-        )
+        with _connect() as connection:
+            result = current_app.send_task(
+                TASK, kwargs=request, queue=QUEUE, expires=timeout, ignore_result=False, connection=connection
+            )
         answer = result.get(timeout=timeout, disable_sync_subtasks=False)
     except (CeleryTimeout, OperationalError, RedisError, OSError) as error:
         workers.forget()
@@ -169,7 +179,8 @@ def _ask_worker(terms: Terms) -> int | None:
         return None
     finally:
         if result is not None:
-            result.forget()
+            with suppress(OperationalError, RedisError, OSError, CeleryError):
+                result.forget()
     if isinstance(answer, dict) and type(answer.get("error")) is int:
         return int(answer["error"])
     log.warning("verification_worker_refused", answer=str(answer)[:300], model=terms.model)

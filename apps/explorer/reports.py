@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from apps.chain import api as chain
 from apps.common.errors import NotFound
+from apps.common.site_tasks import ANSWERING
 from apps.explorer.leaderboard import get_record
 from apps.explorer.models import ModelReport
 from apps.explorer.models_at_work import load_model, prepare
@@ -53,7 +54,9 @@ def request_report(model: str) -> bool:
         _asked.clear()
     _asked[model] = now
     try:
-        with current_app.connection_for_write(connect_timeout=CONNECT_SECONDS) as connection:
+        with current_app.connection_for_write(
+            connect_timeout=CONNECT_SECONDS, transport_options=ANSWERING
+        ) as connection:
             connection.ensure_connection(
                 max_retries=1, interval_start=0, interval_step=0, timeout=CONNECT_SECONDS
             )

@@ -7,6 +7,8 @@ from celery import current_app
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
+from apps.common.site_tasks import ANSWERING
+
 MINE_TASK = "workers.mine"
 MINING_QUEUE = "mining"
 CONNECT_SECONDS = 2
@@ -78,7 +80,9 @@ class LeaseQueue:
 
     def _connect(self) -> None:
         # Celery's pools retry for ever and would block the loop that voids leases: one try, then back-off.
-        connection = current_app.connection_for_write(self._broker_url, connect_timeout=CONNECT_SECONDS)
+        connection = current_app.connection_for_write(
+            self._broker_url, connect_timeout=CONNECT_SECONDS, transport_options=ANSWERING
+        )
         self._connection = connection
         connection.ensure_connection(
             max_retries=1, interval_start=0, interval_step=0, timeout=CONNECT_SECONDS
