@@ -3,7 +3,7 @@
 from apps.chain.candidates import submit_candidate as _submit_candidate
 from apps.chain.contents import derive as derive_nonce
 from apps.chain.contents import get_architecture, get_data_set, get_data_set_id, get_grammar, get_problem
-from apps.chain.fees import suggest_fees
+from apps.chain.fees import compute_transfer_fee, suggest_fees
 from apps.chain.genesis import PUBLIC_SECRETS
 from apps.chain.mempool import list_in_order, recheck_all, submit_transaction
 from apps.chain.models import Block, BlockTransaction, Transaction
@@ -102,6 +102,7 @@ __all__ = [
     "candidate_to_json",
     "check_clock",
     "compute_randomness",
+    "compute_transfer_fee",
     "count_mempool",
     "count_peers",
     "derive_nonce",

@@ -8,8 +8,14 @@ from typing import Any
 
 from apps.chain.mempool import HEADER_ROOM, compute_floor, get_limits, get_state, list_in_order
 from apps.chain.selectors import get_params, get_tip
+from protocol.encoding import encode
+from protocol.transactions import Output
 
 HORIZONS = (("next block", 1), ("soon", 3), ("later", 12))
+OWN_HORIZON = "soon"
+"""How urgent this node's own transfers are: those of the faucet and the pool's payouts."""
+BYTES_BESIDE_OUTPUTS = 450
+"""A transfer's canonical bytes without its outputs, rounded up."""
 KEPT_SECONDS = 2.0
 """Suggestions that are so young are given again."""
 
@@ -27,12 +33,7 @@ def suggest_fees() -> dict[str, Any]:
     """The least rate that is relayed now, and one for each horizon."""
     limits = get_limits()
     minimum = compute_floor(get_state(), limits)
-    lowest = _find_lowest(get_tip().hash, int(time.monotonic() / KEPT_SECONDS))
-    suggestions = [
-        # What fills the blocks has to be outbid; where there is room, the least does.
-        Suggestion(name, max(minimum, rate + 1 if rate is not None else 0), blocks)
-        for (name, blocks), rate in zip(HORIZONS, lowest, strict=True)
-    ]
+    suggestions = _suggest(minimum)
     return {
         "minimum": minimum,
         "increment": limits.increment,
@@ -41,6 +42,25 @@ def suggest_fees() -> dict[str, Any]:
             {"name": item.name, "fee_per_kilobyte": item.rate, "blocks": item.blocks} for item in suggestions
         ],
     }
+
+
+def compute_transfer_fee(outputs: Sequence[Output], *, least_rate: int) -> int:
+    """The fee of a transfer of this node's own, in base units: at ``least_rate`` (base units per 1000 bytes),
+    or at what gets into one of the next blocks now, whichever is more.
+    """
+    minimum = compute_floor(get_state(), get_limits())
+    rate = max(least_rate, next(item.rate for item in _suggest(minimum) if item.name == OWN_HORIZON))
+    size = BYTES_BESIDE_OUTPUTS + sum(len(encode(output.to_json())) + 1 for output in outputs)
+    return -(-size * rate // 1000)
+
+
+def _suggest(minimum: int) -> Sequence[Suggestion]:
+    lowest = _find_lowest(get_tip().hash, int(time.monotonic() / KEPT_SECONDS))
+    return [
+        # What fills the blocks has to be outbid; where there is room, the least does.
+        Suggestion(name, max(minimum, rate + 1 if rate is not None else 0), blocks)
+        for (name, blocks), rate in zip(HORIZONS, lowest, strict=True)
+    ]
 
 
 @functools.lru_cache(maxsize=1)

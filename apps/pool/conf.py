@@ -82,11 +82,16 @@ class PoolSettings:
     payout_fee: int = 500
     """The fee of a payout in base units: this …"""
     payout_fee_per_output: int = 100
-    """… and this for each output; the receivers bear it in proportion to what they get."""
+    """… and this for each output, or more where that would not get into a block soon; the receivers bear it
+    in proportion to what they get …"""
+    payout_fee_most_ppm: int = 50_000
+    """… and while it would take more than this of a payout, the payout waits for cheaper times."""
     most_open_payouts: int = 16
     """Payouts that may be under way at once."""
     keep_shares_seconds: int = 30 * 86_400
     """Shares that are in no window any more are kept for so long."""
+    keep_alerts_seconds: int = 30 * 86_400
+    """Alerts of silent workers are kept for so long, and the last one of each worker in any case."""
     live_runs: int = 24
     """Runs in the snapshot of the live page at most."""
 

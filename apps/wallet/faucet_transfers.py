@@ -27,8 +27,7 @@ MOST_PENDING = 8
 BURIED = 6
 """Blocks on the one that took a transfer's sequence until the transfer is given up."""
 FEE_PER_KILOBYTE = 10_000
-"""Base units for 1000 bytes of canonical transaction."""
-BYTES_BESIDE_OUTPUTS = 450
+"""Base units for 1000 bytes of canonical transaction, or more where that would wait."""
 
 log = structlog.get_logger(__name__)
 
@@ -114,13 +113,12 @@ def _send_waiting() -> bool:
 
 def _sign(grants: Sequence[FaucetGrant], *, sequence: int) -> SignedTransaction:
     outputs = tuple(Output(to=grant.address, amount=grant.amount) for grant in grants)
-    size = BYTES_BESIDE_OUTPUTS + sum(len(encode(output.to_json())) + 1 for output in outputs)
     return sign_transaction(
         get_faucet_secret(),
         network=chain.get_params().network,
         kind="transfer",
         sequence=sequence,
-        fee=-(-size * FEE_PER_KILOBYTE // 1000),
+        fee=chain.compute_transfer_fee(outputs, least_rate=FEE_PER_KILOBYTE),
         body=Transfer(outputs=outputs),
     )
 

@@ -47,8 +47,12 @@ def prepare_payouts(*, secret: bytes) -> list[Payout]:
             # A reorganisation may have taken coins that the books had as spendable: then some wait.
             if len(prepared) >= room or total > funds:
                 break
+            fee = compute_fee(batch)
+            if 10**6 * fee > numbers.payout_fee_most_ppm * total:
+                logger.info("payout_waits_for_lower_fees", fee=fee, amount=total)
+                break
             funds -= total
-            prepared.append(_prepare(secret, sender, batch))
+            prepared.append(_prepare(secret, sender, batch, fee))
     for row in prepared:
         logger.info("payout_prepared", txid=row.txid[:12], sequence=row.sequence, amount=row.amount)
     return prepared
@@ -108,9 +112,15 @@ def _count_funds(sender: str) -> int:
     return int(account["balance"]) - sum(amount + fee for amount, fee in open_ones)
 
 
-def _prepare(secret: bytes, sender: str, batch: Sequence[tuple[Member, int]]) -> Payout:
+def compute_fee(batch: Sequence[tuple[Member, int]]) -> int:
+    """What a payout to these costs: the pool's own tariff, or more when the mempool asks for more."""
     numbers = get_pool_settings()
-    fee = numbers.payout_fee + numbers.payout_fee_per_output * len(batch)
+    outputs = [Output(member.address, spendable) for member, spendable in batch]
+    tariff = numbers.payout_fee + numbers.payout_fee_per_output * len(batch)
+    return max(tariff, chain.compute_transfer_fee(outputs, least_rate=0))
+
+
+def _prepare(secret: bytes, sender: str, batch: Sequence[tuple[Member, int]], fee: int) -> Payout:
     fees = split_amount(fee, {member.address: spendable for member, spendable in batch})
     lines = [
         PayoutLine(

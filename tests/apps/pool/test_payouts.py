@@ -184,9 +184,9 @@ def test_killed_at_every_write_nobody_is_paid_twice_and_nothing_is_lost() -> Non
         world.mine_block()
     kills += run_with_kills(money.keep_books)  # credit again, maturity, payout prepared and sent
     top = world.mine_block()
-    kills += run_with_kills(lambda: take_back(top), is_one=True)  # the receivers' own writes
+    kills += run_with_kills(lambda: take_back(top))  # the receivers' own writes
     kills += run_with_kills(money.keep_books)
-    kills += run_with_kills(lambda: world.connect(top), is_one=True)
+    kills += run_with_kills(lambda: world.connect(top))
     kills += run_with_kills(money.keep_books)  # confirmed
     assert kills > 60
     findings = money.proven()
@@ -197,3 +197,22 @@ def test_killed_at_every_write_nobody_is_paid_twice_and_nothing_is_lost() -> Non
     assert findings.sums["members_unpaid"] + findings.sums["paid"] + findings.sums["pool_own"] == (
         findings.sums["rewards"] - findings.sums["payout_fees"]
     )
+
+
+def test_the_fee_follows_what_the_mempool_asks_for(settings: Any) -> None:
+    settings.COINAI_RELAY_FEE = 20_000  # base units per 1000 bytes
+    earn_and_mature(ALICE)
+    (row,) = services.prepare_payouts(secret=world.SECRET)
+    size = len(bytes(row.raw))
+    assert size * 20 <= row.fee < 2 * size * 20
+    services.follow_payouts()
+    assert Payout.objects.get().state == PayoutState.SENT
+
+
+def test_a_payout_waits_while_the_fee_would_take_too_much_of_it(settings: Any) -> None:
+    earn_and_mature(ALICE)
+    settings.COINAI_RELAY_FEE = 10**9
+    assert services.prepare_payouts(secret=world.SECRET) == []
+    settings.COINAI_RELAY_FEE = 0
+    assert len(services.prepare_payouts(secret=world.SECRET)) == 1
+    money.proven()

@@ -66,6 +66,14 @@ class TestGiving:
         mine_pending(miner)
         assert get_balance(DAVE) == 10 * CAI
 
+    def test_its_fee_follows_what_the_mempool_asks_for(self, settings: Any) -> None:
+        settings.COINAI_RELAY_FEE = 50_000  # base units per 1000 bytes
+        grant = ask()
+        assert grant.transfer_id is not None
+        contents = get_contents(grant.transfer_id)
+        assert contents.fee >= 50 * len(encode(contents.to_json()))
+        assert Transaction.objects.get(txid=grant.transfer_id).status == "pending"
+
     def test_the_api_says_where_the_coins_are(self, client: Client, miner: Miner) -> None:
         answer = client.post("/api/v1/faucet", {"address": DAVE.address}, content_type="application/json")
         assert answer.status_code == 202
