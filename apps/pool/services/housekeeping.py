@@ -9,6 +9,8 @@ from apps.common import object_store
 from apps.pool.conf import get_pool_settings
 from apps.pool.models import (
     ACTIVE_LEASE_STATES,
+    Alert,
+    Delivery,
     Lease,
     PointTable,
     Publication,
@@ -33,6 +35,7 @@ def prune() -> dict[str, int]:
         "submissions": _prune_submissions(),
         "leases": _prune_leases(),
         "shares": _prune_shares(),
+        "alerts": _prune_alerts(),
         "templates": _prune_templates(),
     }
 
@@ -100,6 +103,14 @@ def _prune_shares() -> int:
     )
     PointTable.objects.filter(Exists(newer), templates=None).delete()
     return count
+
+
+def _prune_alerts() -> int:
+    """The last one of each worker stays: it says whether silence or return is the next thing to tell."""
+    before = timezone.now() - timedelta(seconds=get_pool_settings().keep_alerts_seconds)
+    newer = Alert.objects.filter(member=OuterRef("member"), worker=OuterRef("worker"), id__gt=OuterRef("id"))
+    old = Alert.objects.filter(Exists(newer), created_at__lt=before).exclude(delivery=Delivery.WAITING)
+    return Alert.objects.filter(id__in=list(old.values_list("id", flat=True)[:BATCH])).delete()[0]
 
 
 def _lease_limit() -> datetime:

@@ -10,8 +10,8 @@ from apps.chain import api as chain
 from apps.common import object_store
 from apps.pool import services
 from apps.pool.messages import RunReport
-from apps.pool.models import Lease, Publication, Run, Submission, Template
-from tests.apps.pool import world
+from apps.pool.models import Alert, Lease, Publication, Run, Submission, Template
+from tests.apps.pool import money, world
 
 pytestmark = pytest.mark.usefixtures("start")
 
@@ -91,3 +91,22 @@ def test_old_leases_go_with_all_that_hangs_on_them_but_not_those_of_blocks() -> 
     assert list(Lease.objects.all()) == [won.lease]
     assert list(Template.objects.all()) == [won.template]
     assert Run.objects.count() == 1
+
+
+def test_alerts_are_forgotten_after_a_month_but_for_the_last_one_of_each_worker() -> None:
+    member = services.ensure_member(address=money.ALICE)
+    told = [
+        ("desk", "silent", "delivered", 50),
+        ("desk", "back", "waiting", 45),
+        ("desk", "silent", "none", 40),
+        ("tower", "silent", "failed", 60),
+        ("tower", "back", "delivered", 3),
+    ]
+    for number, (worker, kind, delivery, days) in enumerate(told):
+        at = timezone.now() - timedelta(days=days)
+        fields = {"seen_at": at, "created_at": at, "next_at": at if delivery == "waiting" else None}
+        Alert.objects.create(
+            id=number + 1, member=member, worker=worker, name=worker, kind=kind, delivery=delivery, **fields
+        )
+    assert services.prune()["alerts"] == 2
+    assert list(Alert.objects.order_by("id").values_list("id", flat=True)) == [2, 3, 5]
