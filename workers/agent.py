@@ -22,6 +22,7 @@ from websockets.exceptions import WebSocketException
 from protocol.enrolment import connection_bytes
 from workers import VERSION
 from workers.identity import Identity
+from workers.load import LeaseMeter, Meter
 from workers.reports import Reports
 from workers.web import is_loopback
 
@@ -54,6 +55,7 @@ class Measured:
     threads: int
     steps_per_second: float
     kind: str = "cpu"
+    gpu: str | None = None
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class Held:
     id: str
     token: str
     slot: int
+    meter: LeaseMeter
     reports: Reports = field(default_factory=Reports)
     heard: float = field(default_factory=time.monotonic)
     sent: tuple[list[dict[str, Any]], list[tuple[int, list[float]]]] | None = None
@@ -130,6 +133,7 @@ class Agent:
         self.site_url, self.identity, self.network = site_url.rstrip("/"), identity, network
         self.measured = measured
         self.places = [Place(number, self.site_url) for number in range(processes)]
+        self.meter = Meter(places=processes, gpu=measured.gpu)
         self.socket: ClientConnection | None = None
         self.is_stopping = asyncio.Event()
 
@@ -312,7 +316,8 @@ class Agent:
     def _begin(self, message: dict[str, Any]) -> None:
         place = self.places[int(message["slot"])]
         lease = message["lease"]
-        place.held = Held(str(lease["id"]), str(message["token"]), place.number)
+        meter = LeaseMeter(self.meter)
+        place.held = Held(str(lease["id"]), str(message["token"]), place.number, meter)
         log.info(
             "lease: block %s, nonces %s to %s", lease["height"], lease["nonce_start"], lease["nonce_end"] - 1
         )
@@ -324,7 +329,8 @@ class Agent:
         await self._say({**self._make(held, "heartbeat"), "runs": runs})
 
     def _make(self, held: Held, kind: str) -> dict[str, Any]:
-        return {"type": kind, "lease": held.id, "token": held.token, **held.reports.get_work()}
+        work = held.reports.get_work()
+        return {"type": kind, "lease": held.id, "token": held.token, **work, "load": held.meter.read()}
 
     async def _say(self, message: dict[str, Any]) -> None:
         """Send if connected; what gets lost is made up for after the next connection."""

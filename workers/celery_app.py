@@ -7,9 +7,10 @@ goes to somebody else. A verification answers through the broker, and its answer
 
 import mmap
 import os
+from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init, worker_process_shutdown, worker_shutting_down
+from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_shutting_down
 
 from workers import runtime
 
@@ -48,6 +49,13 @@ _stopping = mmap.mmap(-1, 1)
 def is_stopping() -> bool:
     """Whether this worker has been asked to end."""
     return _stopping[0] == 1
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator]
+def note_places(conf: Any = None, options: Any = None, **_: object) -> None:
+    """Tell the pool's processes, which inherit it, among how many the machine is shared (workers/load.py)."""
+    places = (options or {}).get("concurrency") or getattr(conf, "worker_concurrency", None) or os.cpu_count()
+    os.environ["COINAI_WORKER_PLACES"] = str(places or 1)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]

@@ -18,12 +18,14 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from protocol.errors import ProtocolError
-from workers.handing_in import BACK_OFF_SECONDS, Model, put_model
+from workers.handing_in import PAUSES, Model, put_model
+from workers.load import LeaseMeter, Meter
 from workers.mining import Lease, Run
 from workers.reports import Reports
 from workers.web import is_loopback
 
 HEARTBEAT_SECONDS = 1.0
+BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 CLOSE_SECONDS = 2.0  # for the last heartbeat and the end
 ANSWER_SECONDS = 10.0
 MAX_MESSAGE = 2**20
@@ -58,12 +60,15 @@ class LeaseConnection:
         worker: WorkerInfo,
         *,
         is_stopping: Callable[[], bool] = lambda: False,
+        meter: Meter | None = None,
     ) -> None:
-        """Connect and take the lease; once ``is_stopping``, this process wants to end.
+        """Connect and take the lease; once ``is_stopping``, this process wants to end. With a ``meter``
+        heartbeats tell the load of the machine.
 
         Raises LeaseRefusedError, OSError, WebSocketException, TimeoutError, ValueError.
         """
         self._is_stopping = is_stopping
+        self._meter = None if meter is None else LeaseMeter(meter)
         self.site_url = site_url.rstrip("/")
         self._id, self._token, self._worker = lease_id, token, worker
         self._over, self._closing = threading.Event(), threading.Event()
@@ -106,7 +111,7 @@ class LeaseConnection:
     def submit(self, nonce: int, error: int, model: bytes) -> bool:
         """PUT a model; tried again when the site is away, not when it refuses. False if it was not taken."""
         handed_in = Model(self._id, self._token, nonce, error, model)
-        return put_model(self.site_url, handed_in, self._is_over_within, pauses=BACK_OFF_SECONDS)
+        return put_model(self.site_url, handed_in, self._is_over_within, pauses=PAUSES)
 
     def _is_over_within(self, seconds: float) -> bool:
         """Wait, but not longer than the work goes on; whether it ended."""
@@ -225,7 +230,8 @@ class LeaseConnection:
         return {**self._make_message("heartbeat"), "runs": runs}, points
 
     def _make_message(self, kind: str) -> dict[str, Any]:
-        return {"type": kind, "lease": self._id, "token": self._token, **self._reports.get_work()}
+        load = {} if self._meter is None else {"load": self._meter.read()}
+        return {"type": kind, "lease": self._id, "token": self._token, **self._reports.get_work(), **load}
 
 
 def _parse(text: str | bytes) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class Device:
     torch: torch.device
     name: str
     threads: int
+    gpu: str | None = None
+    """The GPU's uuid; None on processors."""
 
 
 def choose_device() -> Device:
@@ -35,5 +37,6 @@ def choose_device() -> Device:
     wanted = os.environ.get("COINAI_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(wanted)
     if device.type == "cuda":
-        return Device(device, torch.cuda.get_device_name(device), THREADS)
+        uuid = str(getattr(torch.cuda.get_device_properties(device), "uuid", ""))
+        return Device(device, torch.cuda.get_device_name(device), THREADS, uuid)
     return Device(device, f"CPU, {THREADS} thread", THREADS)

@@ -51,6 +51,7 @@ def main() -> None:
         "device": device.name,
         "kind": device.torch.type,
         "threads": device.threads,
+        "gpu": device.gpu,
         "steps_per_second": round(measure_steps(device), 1),
     }
     sys.stdout.write(json.dumps(measured) + "\n")

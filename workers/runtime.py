@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workers import VERSION
 from workers.client import WorkerInfo
+from workers.load import Meter, count_places
 from workers.objects import DEFAULT_QUOTA, ObjectCache
 from workers.training_process import TrainingProcess
 
@@ -26,6 +27,12 @@ def get_objects(site_url: str) -> ObjectCache:
     folder = Path(os.environ.get("COINAI_CACHE") or home / "worker-cache")
     quota = int(os.environ.get("COINAI_CACHE_BYTES") or DEFAULT_QUOTA)
     return ObjectCache(folder, site_url, quota=quota)
+
+
+@functools.cache
+def get_meter(gpu: str | None) -> Meter:
+    """This machine's meter; ``gpu`` as the training child tells it."""
+    return Meter(places=count_places(), gpu=gpu)
 
 
 def get_worker_info(number: int = 0) -> WorkerInfo:

@@ -35,8 +35,9 @@ def mine(lease: str, lease_token: str, site_url: str) -> None:
         trainer = runtime.get_trainer()
         trainer.wait_ready()  # before the lease begins, so that none of its time is lost
         worker = runtime.get_worker_info(getattr(current_process(), "index", 0))
+        meter = runtime.get_meter(trainer.gpu)
         with LeaseConnection(
-            site_url, str(lease), lease_token, worker, is_stopping=is_stopping
+            site_url, str(lease), lease_token, worker, is_stopping=is_stopping, meter=meter
         ) as connection:
             Miner(connection, trainer, runtime.get_objects(site_url)).mine()
     except LeaseRefusedError as refusal:

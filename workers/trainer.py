@@ -145,7 +145,8 @@ def main() -> None:
     trainer = Trainer(choose_device(), output)
     jobs: queue.Queue[TrainingJob] = queue.Queue()
     threading.Thread(target=read_commands, args=(sys.stdin.buffer, trainer, jobs), daemon=True).start()
-    trainer.send("ready", device=trainer.device.name, threads=trainer.device.threads)
+    device = trainer.device
+    trainer.send("ready", device=device.name, threads=device.threads, gpu=device.gpu)
     while True:
         trainer.run(jobs.get())
 

@@ -67,6 +67,7 @@ class TrainingProcess:
     def __init__(self) -> None:
         self.device = "starting"
         self.threads = 1
+        self.gpu: str | None = None
         self.cpu_seconds = 0.0  # of all children together
         self._process: subprocess.Popen[bytes] | None = None
         self._inbox: queue.Queue[tuple[Message, bytes] | None] = queue.Queue()
@@ -158,6 +159,7 @@ class TrainingProcess:
         self._child_cpu = message["cpu_seconds"]
         if message["event"] == "ready":
             self.device, self.threads = message["device"], message["threads"]
+            self.gpu = message["gpu"]
         return received
 
     def _died(self) -> TrainerDiedError:

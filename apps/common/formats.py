@@ -44,6 +44,14 @@ def format_si(value: int) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text) + NARROW + unit
 
 
+def format_energy(joules: float) -> str:
+    """Energy in the unit that bills have: ``0.4 Wh``, ``35 Wh``, ``1.25 kWh``."""
+    hours = joules / 3600
+    if hours >= 1000:
+        return f"{hours / 1000:.2f}{NARROW}kWh"
+    return f"{hours:.{0 if hours >= 10 else 1}f}{NARROW}Wh"
+
+
 def format_bytes(value: int) -> str:
     """A length as ``812 B``, ``63.4 KiB`` or ``1.25 MiB``."""
     size = float(value)

@@ -44,6 +44,8 @@ class WorkerView:
     is_revoked: bool
     slots: int
     steps_per_second: float
+    load: Mapping[str, float]
+    """What its machine was doing when it was heard of last; empty when it is silent or does not tell."""
 
 
 def name_worker(lease: Lease) -> str:
@@ -147,6 +149,7 @@ def get_worker(name: str) -> WorkerView:
     if row is None and last is None:
         raise UnknownWorker(name)
     beat = None if last is None else last.heartbeat_at
+    load = last.load if last is not None and last.load and _is_online(beat) else {}
     if row is not None:
         seen = _latest(row.seen_at, beat)
         return WorkerView(
@@ -162,13 +165,14 @@ def get_worker(name: str) -> WorkerView:
             row.revoked_at is not None,
             row.slots,
             row.steps_per_second,
+            load,
         )
     if last is None:
         raise UnknownWorker(name)
     address = last.member.address if last.member else ""
     device, online = last.device, _is_online(beat)
     return WorkerView(
-        name, name, address, device, last.threads, last.version, beat, online, False, False, 1, 0.0
+        name, name, address, device, last.threads, last.version, beat, online, False, False, 1, 0.0, load
     )
 
 
@@ -192,6 +196,31 @@ def list_load(worker: str, now: datetime | None = None) -> Json:
         "x": [int(start) + 60 * number for number in range(RATE_MINUTES)],
         "y": [None if value is None else round(value / 60, 2) for value in sums],
         "label": "cores busy",
+        "kind": "line",
+    }
+
+
+def list_gpu_load(worker: str, now: datetime | None = None) -> Json:
+    """How busy a worker's GPU was in each minute, in percent, by the last word of each lease on it."""
+    last = (now or timezone.now()).replace(second=0, microsecond=0)
+    first = last - timedelta(minutes=RATE_MINUTES)
+    start = first.timestamp()
+    busy: list[float | None] = [None] * RATE_MINUTES
+    spans: list[float | None] = [None] * RATE_MINUTES
+    rows = _leases_of(worker).filter(
+        heartbeat_at__gte=first, started_at__isnull=False, load__gpu__isnull=False
+    )
+    for begin, end, load in rows.values_list("started_at", "heartbeat_at", "load"):
+        if begin is not None and end is not None and load is not None:
+            bounds = (begin.timestamp() - start, end.timestamp() - start)
+            _spread(busy, *bounds, load["gpu"] * (bounds[1] - bounds[0]))
+            _spread(spans, *bounds, bounds[1] - bounds[0])
+    parts = zip(busy, spans, strict=True)
+    return {
+        "x": [int(start) + 60 * number for number in range(RATE_MINUTES)],
+        "y": [round(100 * part / span, 1) if part is not None and span else None for part, span in parts],
+        "label": "GPU busy",
+        "unit": "%",
         "kind": "line",
     }
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -37,13 +38,27 @@ class Hello:
     worker: Worker
 
 
+LOAD_LIMITS: dict[str, float] = {
+    "processor": 1.0,
+    "memory": MAX_INTEGER,
+    "memory_total": MAX_INTEGER,
+    "gpu": 1.0,
+    "gpu_memory": MAX_INTEGER,
+    "gpu_memory_total": MAX_INTEGER,
+    "watts": 1e5,
+    "joules": 1e10,
+}
+"""What a worker may tell of its machine (docs/pool-protocol.md §2), and the most that is believed of each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What a worker has done on its lease so far."""
+    """What a worker has done on its lease so far, and what its machine is doing, as far as it tells."""
 
     tried: int
     skipped: int
     cpu_seconds: float
+    load: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +196,19 @@ def _effort(content: dict[str, Any]) -> Effort:
         tried=_integer(content, "tried"),
         skipped=_integer(content, "skipped"),
         cpu_seconds=_number(content.get("cpu_seconds"), "cpu_seconds", least=0.0),
+        load=_load(content.get("load")),
     )
+
+
+def _load(value: Any) -> Mapping[str, float] | None:
+    if value is None:
+        return None
+    content = _object(value, "load")
+    return {
+        name: min(most, _number(content[name], name, least=0.0))
+        for name, most in LOAD_LIMITS.items()
+        if content.get(name) is not None
+    }
 
 
 def _run(value: Any) -> RunReport:

@@ -28,6 +28,7 @@ class WorkerOut(Schema):
     lease: str
     state: str
     heartbeat: float | None
+    load: dict[str, float] | None
 
 
 class PoolOut(Schema):

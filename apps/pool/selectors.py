@@ -179,13 +179,18 @@ def pool_numbers() -> dict[str, int | float]:
     }
 
 
-def get_effort(seconds: int) -> dict[str, int | float]:
+def get_effort(seconds: int) -> dict[str, int | float | None]:
     """What workers report of the last ``seconds``: trainings begun, how they ended, and the processor time,
-    nonces and workers of all leases heard of in that time.
+    nonces and workers of all leases heard of in that time. ``joules`` is None when nobody measures energy,
+    else it is that of the ``metered`` workers.
     """
     since = timezone.now() - timedelta(seconds=seconds)
     leases = Lease.objects.filter(heartbeat_at__gte=since).aggregate(
-        cpu=Sum("cpu_seconds"), tried=Sum("tried"), workers=Count("worker", distinct=True)
+        cpu=Sum("cpu_seconds"),
+        tried=Sum("tried"),
+        workers=Count("worker", distinct=True),
+        energy=Sum("joules"),
+        metered=Count("worker", distinct=True, filter=Q(joules__isnull=False)),
     )
     runs = Run.objects.filter(updated_at__gte=since).aggregate(
         begun=Count("id", filter=Q(started_at__gte=since)),
@@ -199,6 +204,8 @@ def get_effort(seconds: int) -> dict[str, int | float]:
         "cpu_seconds": round(leases["cpu"] or 0.0, 1),
         "nonces_tried": leases["tried"] or 0,
         "workers": leases["workers"],
+        "joules": leases["energy"],
+        "metered": leases["metered"],
     }
 
 
@@ -216,6 +223,7 @@ def list_workers() -> list[dict[str, Any]]:
             "lease": str(lease.id),
             "state": lease.state,
             "heartbeat": round(lease.heartbeat_at.timestamp(), 3) if lease.heartbeat_at else None,
+            "load": lease.load,
         }
         for _, lease in sorted(latest.items())
     ]

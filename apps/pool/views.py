@@ -181,7 +181,7 @@ def worker(request: HttpRequest, worker: str) -> HttpResponse:
     """One worker: what it trains, how busy its machine is, what was refused of it."""
     view = dashboards.get_worker(worker)
     runs = [live.run_to_json(run) for run in dashboards.list_worker_runs(view.id)]
-    load = dashboards.list_load(view.id)
+    load, gpu_load = dashboards.list_load(view.id), dashboards.list_gpu_load(view.id)
     current = chain.get_round()
     problem = chain.get_problem(current.problem)
     context = {
@@ -193,6 +193,8 @@ def worker(request: HttpRequest, worker: str) -> HttpResponse:
         "classes": problem.classes,
         "load": load,
         "has_load": any(value is not None for value in load["y"]),
+        "gpu_load": gpu_load,
+        "has_gpu_load": any(value is not None for value in gpu_load["y"]),
         "leases": dashboards.list_leases(view.id),
         "shares": dashboards.sum_shares(view.address, view.name),
         "refusals": dashboards.list_worker_refusals(view.address, view.name),

@@ -14,7 +14,7 @@ VERSION: Final = "0.1.0"
 """That of workers/__init__.py; a test compares them, since the site does not import the workers."""
 PACKAGES: Final = ("protocol", "workers")
 SUFFIXES: Final = (".py", ".bnf", ".txt")
-REQUIREMENTS: Final = ("numpy", "pycryptodome", "torch", "websockets")
+REQUIREMENTS: Final = ("numpy", "nvidia-ml-py", "psutil", "pycryptodome", "torch", "websockets")
 LEFT_OUT: Final = ("workers/celery.py", "workers/celery_app.py", "workers/tasks.py")
 """What only the operator's workers need: without these nothing of it imports Celery."""
 NAME: Final = "coinai_worker"

@@ -16,6 +16,7 @@ from protocol.params import TESTING
 from tests.waiting import wait_until
 from workers import client
 from workers.client import LeaseConnection, LeaseRefusedError, WorkerInfo
+from workers.handing_in import Model, put_model
 from workers.mining import Run
 
 WORKER = WorkerInfo("alice-1", "CPU, 1 thread", 1, "0.1.0")
@@ -85,6 +86,7 @@ class PoolSite:
 def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[PoolSite]:
     monkeypatch.setattr(client, "HEARTBEAT_SECONDS", 0.05)
     monkeypatch.setattr(client, "BACK_OFF_SECONDS", (0.02, 0.02))
+    monkeypatch.setattr(client, "PAUSES", (0.02, 0.02))
     site = PoolSite()
     yield site
     site.close()
@@ -187,7 +189,7 @@ def test_it_wants_to_end_when_its_process_does(pool: PoolSite) -> None:
 
 
 class ModelSite:
-    """Takes models by PUT, answering with each status in turn, the last one for ever."""
+    """Takes models by PUT, answering with each status in turn, the last one for ever; 0 is no answer."""
 
     def __init__(self, statuses: list[int]) -> None:
         self.puts: list[tuple[str, str, bytes]] = []
@@ -197,9 +199,13 @@ class ModelSite:
             def do_PUT(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.puts.append((self.path, self.headers["Authorization"], body))
-                self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
+                status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+                if status == 0:
+                    self.close_connection = True
+                    return
+                self.send_response(status)
                 self.end_headers()
-                self.wfile.write(b'{"submission": "1"}')
+                self.wfile.write(b'{"submission": "1"}' if status < 400 else b'{"code": 1007}')
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -225,7 +231,14 @@ def model_site() -> Iterator[Callable[[list[int]], ModelSite]]:
 
 @pytest.mark.parametrize(
     ("statuses", "is_taken", "tries"),
-    [([202], True, 1), ([503, 500, 202], True, 3), ([422], False, 1), ([500], False, 3)],
+    [
+        ([202], True, 1),
+        ([503, 500, 202], True, 3),
+        ([422], False, 1),
+        ([500], False, 3),
+        ([409], False, 1),
+        ([0, 409], True, 2),  # the answer was lost, and the site has the model
+    ],
 )
 def test_a_model_is_put_again_when_the_site_fails_not_when_it_refuses(
     statuses: list[int],
@@ -242,3 +255,20 @@ def test_a_model_is_put_again_when_the_site_fails_not_when_it_refuses(
         site.puts
         == [("/api/v1/pool/leases/L1/model?nonce=42&error=300000", "Bearer secret", b"model")] * tries
     )
+
+
+def test_a_model_is_put_once_more_when_a_tip_ends_the_wait(
+    model_site: Callable[[list[int]], ModelSite],
+) -> None:
+    waited: list[float] = []
+    model = Model("L1", "secret", 42, 300_000, b"model")
+
+    def is_over_within(seconds: float) -> bool:
+        waited.append(seconds)
+        return True
+
+    late = model_site([503, 202])
+    assert put_model(late.url, model, is_over_within, pauses=[1.0, 2.0])
+    away = model_site([503])
+    assert not put_model(away.url, model, is_over_within, pauses=[1.0, 2.0])
+    assert (len(late.puts), len(away.puts), waited) == (2, 2, [1.0, 1.0])

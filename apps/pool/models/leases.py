@@ -138,6 +138,8 @@ class Lease(models.Model):
     tried = models.BigIntegerField(default=0)
     skipped = models.BigIntegerField(default=0)
     cpu_seconds = models.FloatField(default=0.0)
+    load = models.JSONField(null=True)  # the machine at the last heartbeat, as far as the worker tells
+    joules = models.FloatField(null=True)  # energy of the lease; null: not measured
 
     class Meta:
         constraints = [

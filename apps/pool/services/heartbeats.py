@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -23,13 +24,15 @@ from protocol.errors import ProtocolError
 _RENEW = """
 WITH news AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb)
-        AS news(id uuid, hash text, tried bigint, skipped bigint, cpu double precision)
+        AS news(id uuid, hash text, tried bigint, skipped bigint, cpu double precision,
+                load jsonb, joules double precision)
 ), held AS (
     SELECT lease.id FROM pool_lease AS lease JOIN news ON lease.id = news.id AND lease.token_hash = news.hash
     WHERE lease.state = 'running' FOR UPDATE OF lease SKIP LOCKED
 )
 UPDATE pool_lease AS lease
-SET heartbeat_at = %s, expires_at = %s, tried = news.tried, skipped = news.skipped, cpu_seconds = news.cpu
+SET heartbeat_at = %s, expires_at = %s, tried = news.tried, skipped = news.skipped, cpu_seconds = news.cpu,
+    load = coalesce(news.load, lease.load), joules = coalesce(news.joules, lease.joules)
 FROM held JOIN news ON held.id = news.id
 WHERE lease.id = held.id
 RETURNING lease.id
@@ -110,6 +113,20 @@ def get_expiry(now: datetime) -> datetime:
     return now + timedelta(seconds=get_pool_settings().lease_seconds)
 
 
+def describe_effort(effort: Effort) -> dict[str, Any]:
+    """The columns of a lease that say what its worker has done; what it does not tell stays as it is."""
+    columns: dict[str, Any] = {
+        "tried": effort.tried,
+        "skipped": effort.skipped,
+        "cpu_seconds": effort.cpu_seconds,
+    }
+    if effort.load is not None:
+        columns["load"] = dict(effort.load)
+        if "joules" in effort.load:
+            columns["joules"] = effort.load["joules"]
+    return columns
+
+
 def check_nonce(lease: Lease, nonce: int) -> None:
     """Refuse a nonce of another lease. Raises: NonceOutsideLease."""
     if not lease.nonce_start <= nonce < lease.nonce_end:
@@ -169,6 +186,8 @@ def _renew(beats: Sequence[Beat], now: datetime, expires: datetime) -> set[UUID]
             "tried": beat.effort.tried,
             "skipped": beat.effort.skipped,
             "cpu": beat.effort.cpu_seconds,
+            "load": beat.effort.load,
+            "joules": (beat.effort.load or {}).get("joules"),
         }
         for beat in beats
     ]
@@ -189,9 +208,7 @@ def _renew_alone(item: _Accepted, now: datetime, expires: datetime) -> bool:
         renewed = running.update(
             heartbeat_at=now,
             expires_at=expires,
-            tried=effort.tried,
-            skipped=effort.skipped,
-            cpu_seconds=effort.cpu_seconds,
+            **describe_effort(effort),
         )
         if renewed:
             _write_runs([item], now)

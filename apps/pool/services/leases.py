@@ -28,7 +28,7 @@ from apps.pool.models import (
     TemplateStatus,
 )
 from apps.pool.selectors import count_operator_workers, explain_refusal, get_lease, hash_token
-from apps.pool.services.heartbeats import check_holder, get_expiry
+from apps.pool.services.heartbeats import check_holder, describe_effort, get_expiry
 from apps.pool.services.members import check_not_banned, ensure_member, get_operator_address
 from apps.pool.services.shares import fix_share_terms
 from protocol.encoding import JsonValue
@@ -151,7 +151,7 @@ def finish_lease(*, lease: str, token: str, effort: Effort, holder: str | None =
     now = timezone.now()
     with transaction.atomic():
         ended = Lease.objects.filter(id=row.id, token_hash=row.token_hash, state=LeaseState.RUNNING).update(
-            state=LeaseState.FINISHED, heartbeat_at=now, ended_at=now, **_spent(effort)
+            state=LeaseState.FINISHED, heartbeat_at=now, ended_at=now, **describe_effort(effort)
         )
         if not ended:
             raise explain_refusal(row.id, token)
@@ -213,10 +213,6 @@ def _fix_terms(row: Lease, worker: Worker, now: datetime) -> None:
     terms = fix_share_terms(lease=row, member=row.member, worker=worker.name, now=now)
     if terms is not None:
         row.is_solo, row.share_threshold, row.share_points = terms.is_solo, terms.threshold, terms.points
-
-
-def _spent(effort: Effort) -> dict[str, int | float]:
-    return {"tried": effort.tried, "skipped": effort.skipped, "cpu_seconds": effort.cpu_seconds}
 
 
 def describe_lease(lease: Lease, expires: datetime) -> dict[str, JsonValue]:

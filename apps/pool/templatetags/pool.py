@@ -41,6 +41,12 @@ def millions(ppm: int) -> str:
     return f"{ppm / 10_000:.4f}".rstrip("0").rstrip(".") + "%"
 
 
+@register.filter
+def share(value: float) -> str:
+    """A share from 0 to 1 as a percentage: ``93%``."""
+    return f"{100 * value:.0f}%"
+
+
 RECEIPT_STATES = {
     "immature": ("waiting", "maturing"),
     "mature": ("accepted", "payable"),

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.explorer import search
-from apps.pool import accounts, dashboards, services
+from apps.pool import accounts, dashboards, selectors, services
 from apps.pool.errors import UnknownRun
 from apps.pool.messages import Effort, RunReport
 from apps.pool.models import EnrolledWorker, Lease, Member, Run
@@ -36,6 +36,32 @@ def train(lease: world.TakenLease) -> str:
     report = RunReport(nonce, "training", 30, 100, 250_000, CURVE)
     services.record_heartbeat(lease=lease.id, token=lease.token, effort=Effort(3, 2, 6.0), runs=[report])
     return Run.objects.get(nonce=nonce, lease=lease.row).id
+
+
+def test_a_worker_page_shows_what_its_machine_does_and_what_is_unknown(client: Client) -> None:
+    lease = world.taken_lease()
+    path = f"/pool/workers/{lease.reload().worker}/"
+    assert read(client, path).count("unknown") >= 5
+    told = {"processor": 0.93, "memory": 2**30, "memory_total": 2**34, "gpu": 0.81, "watts": 251.7}
+    told |= {"joules": 9000.0}
+    services.record_heartbeat(lease=lease.id, token=lease.token, effort=Effort(1, 0, 0.5, told))
+    text = " ".join(re.sub("<[^>]+>", " ", read(client, path)).split())
+    for shown in (
+        "93% of the machine busy",
+        "of 16.0",
+        "81% busy",
+        "252 W",
+        "GPU memory unknown",
+    ):
+        assert shown in text, shown
+    effort = selectors.get_effort(3600)
+    assert (effort["joules"], effort["metered"], effort["workers"]) == (9000.0, 1, 1)
+    began, ended = (timezone.now() - timedelta(minutes=minutes) for minutes in (9, 5))
+    Lease.objects.update(started_at=began, heartbeat_at=ended)
+    text = read(client, path)
+    assert "the worker is silent" in text
+    assert "How busy the GPU was" in text
+    assert set(filter(None, dashboards.list_gpu_load(lease.reload().worker)["y"])) == {81.0}
 
 
 def enrol(address: str, key: str = "ab" * 32) -> EnrolledWorker:

@@ -154,6 +154,18 @@ def test_a_heartbeat_renews_the_lease_and_writes_what_was_done() -> None:
     assert (row.tried, row.skipped, row.cpu_seconds) == (20, 11, 3.5)
 
 
+def test_what_a_worker_tells_of_its_machine_stays_until_it_tells_again() -> None:
+    lease = world.taken_lease()
+    heartbeat(lease, effort=Effort(1, 0, 0.5))
+    assert (lease.reload().load, lease.reload().joules) == (None, None)
+    heartbeat(lease, effort=Effort(2, 0, 0.5, {"gpu": 0.75, "joules": 120.0}))
+    heartbeat(lease, effort=Effort(3, 0, 0.5))
+    assert (lease.reload().load, lease.reload().joules) == ({"gpu": 0.75, "joules": 120.0}, 120.0)
+    told = {"gpu": 0.5, "joules": 150.0}
+    services.finish_lease(lease=lease.id, token=lease.token, effort=Effort(4, 0, 1.0, told))
+    assert (lease.reload().load, lease.reload().joules, lease.reload().tried) == (told, 150.0, 4)
+
+
 def test_runs_are_written_with_the_network_that_their_nonce_really_gives() -> None:
     lease = world.taken_lease()
     nonce = lease.nonce()

@@ -66,6 +66,16 @@ def test_it_reads_a_heartbeat_with_its_runs() -> None:
     assert read(HEARTBEAT) == Heartbeat("L", "T", Effort(5, 4, 1.5), (report,))
 
 
+def test_it_reads_what_a_worker_tells_of_its_machine_and_believes_only_so_much() -> None:
+    told = {"processor": 0.5, "gpu": 7, "memory": 10**9, "watts": 300.5, "fans": "loud", "joules": None}
+    load = read(HEARTBEAT | {"load": told}).effort.load
+    assert load == {"processor": 0.5, "gpu": 1.0, "memory": 1e9, "watts": 300.5}
+    wrongs: list[Any] = [[], "busy", {"gpu": "much"}, {"watts": -1}, {"processor": True}]
+    for wrong in wrongs:
+        with pytest.raises(BadPoolMessage):
+            read(HEARTBEAT | {"load": wrong})
+
+
 def test_it_reads_a_finish() -> None:
     message = {"type": "finished", "lease": "L", "token": "T", "tried": 1, "skipped": 0, "cpu_seconds": 2}
     assert read(message) == Finished("L", "T", Effort(1, 0, 2.0))
