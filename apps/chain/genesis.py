@@ -49,7 +49,7 @@ def init_chain(*, now: int | None = None) -> Block:
     0. Raises InvalidGenesis when the document does not belong to this network or to the chain in the
     database.
     """
-    _store_objects()
+    store_objects()
     if not settings.COINAI_GENESIS.exists():
         _write_once(settings.COINAI_GENESIS, encode(make_genesis(now=now).to_json()))
     clear_genesis()
@@ -86,7 +86,8 @@ def write_genesis(document: bytes) -> None:
     _write_once(settings.COINAI_GENESIS, document)
 
 
-def _store_objects() -> None:
+def store_objects() -> None:
+    """Put the grammar, the problem and the data set that ship with the software into the object store."""
     object_store.put(shipped_grammar(GRAMMAR))
     folder, manifest_name = GENESIS_PROBLEMS[settings.COINAI_NETWORK]
     manifest = load_problem(folder, manifest_name)

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from apps.chain.genesis import write_genesis
+from apps.chain.genesis import store_objects, write_genesis
 from apps.chain.peers.errors import CannotJoin
 from apps.common import object_store
 from protocol.blocks import Genesis, genesis_block
@@ -47,6 +47,7 @@ def join_chain(urls: Sequence[str]) -> Genesis:
         raise CannotJoin(f"the nodes are on different chains ({names}); set COINAI_GENESIS_HASH.")
     block_hash, (url, genesis) = next(iter(found.items()))
     _check(genesis, block_hash)
+    store_objects()
     for object_id, most in ((genesis.problem, CONTENT_BYTES), (genesis.grammar, CONTENT_BYTES)):
         _fetch_object(url, object_id, most)
     problem = parse_problem(object_store.read(genesis.problem), genesis.parameters)

@@ -1,6 +1,8 @@
 """A chain made on the desk, without any node: blocks with their models, mined in milliseconds."""
 
 import copy
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +13,11 @@ from protocol.ledger import MemoryState, apply_block, apply_genesis
 from protocol.params import ChainParams
 from protocol.transactions import SignedTransaction, Transaction
 from tests.mining import make_block
+
+LEAD_SECONDS = 1.0
+"""Live blocks are announced so long before their round ends, at least."""
+MAX_ERROR = 600_000
+"""Good enough for any round from the fourth on, so that the round may be chosen when the model is there."""
 
 
 @dataclass(slots=True)
@@ -57,6 +64,17 @@ class Desk:
             self.accumulator,
         )
 
+    def mine_until(self, moment: float, *, round: int = 20) -> None:
+        """Add blocks as of the past, until the next would end after ``moment`` (Unix seconds)."""
+        while self.tip.timestamp + (round + 1) * self.params.round_seconds <= moment:
+            self.mine(round=round)
+
+    def mine_now(self, *, signed: Sequence[SignedTransaction] = (), least: int = 3) -> Block:
+        """Add a block of the round that ends soon: its model is made before the round is chosen."""
+        self.make(round=least, signed=signed)
+        passed = time.time() + LEAD_SECONDS - self.tip.timestamp
+        return self.mine(round=max(least, math.ceil(passed / self.params.round_seconds) - 1), signed=signed)
+
     def mine(self, *, round: int = 3, signed: Sequence[SignedTransaction] = ()) -> Block:
         """Add a valid block."""
         block, _ = self.make(round=round, signed=signed)
@@ -77,6 +95,7 @@ class Desk:
             signed=signed,
             round=round,
             start=start,
+            max_error=MAX_ERROR,
             past=self,
         )
         self.models[mined.model_id] = mined.model

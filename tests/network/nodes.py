@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,14 @@ import psycopg
 from protocol.blocks import Genesis
 from protocol.encoding import encode
 from supervisor.configuration import ROOT
+from supervisor.leash import leashed
+from supervisor.postgres import Postgres
 from tests.network.running import find_free_port
 from tests.servers import Servers, make_servers
 from tests.waiting import wait_until
 
-START_SECONDS = 300
+START_SECONDS = 600
+EMPTY, ORIGIN = "coinai_empty", "coinai_origin"
 
 
 class Link:
@@ -126,6 +129,7 @@ class FullNode:
             "COINAI_NETWORK": "testing",
             "COINAI_NODE_URL": "off",
             "COINAI_PEERS": ",".join(self.peers),
+            "COINAI_PEERS_OUTBOUND": "0",  # nobody finds a way around a link that is cut
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
@@ -155,12 +159,13 @@ class FullNode:
         for program in programs or tuple(commands):
             with (self.home / f"{program}.log").open("ab") as log:
                 self.running[program] = subprocess.Popen(
-                    [sys.executable, *commands[program]],
+                    leashed([sys.executable, *commands[program]], signal=signal.SIGTERM),
                     cwd=ROOT,
                     env=self.environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
+                    start_new_session=True,
                 )
 
     def wait_until_ready(self) -> None:
@@ -250,31 +255,37 @@ class Network:
     nodes: list[FullNode] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
 
-    def add(self, name: str, *, peers: Sequence[str] = (), **extra: str) -> FullNode:
-        """Another node, with block 0 and nothing else."""
-        is_first = not self.nodes
-        source = "template1" if is_first else "coinai_origin"
-        database = "coinai_origin" if is_first else f"coinai_{name}"
-        self._administer(f'CREATE DATABASE "{database}" TEMPLATE "{source}"')
-        node = FullNode(
-            name,
-            self.folder / name,
-            self.servers.postgres.url.replace("/coinai?", f"/{database}?"),
-            self.servers.broker.url.replace("virtual_host=0", f"virtual_host={len(self.nodes) % 16}"),
-            peers,
-            dict(extra),
-        )
-        if is_first:
-            node.home.mkdir(parents=True)
-            (node.home / "genesis.json").write_bytes(encode(self.genesis.to_json()))
-            node.manage("migrate", "--no-input", "-v", "0")
+    def add(self, name: str, *, peers: Sequence[str] = (), joins: bool = False, **extra: str) -> FullNode:
+        """Another node, with block 0 and nothing else; one that ``joins`` asks its peers for that."""
+        home = self.folder / name
+        home.mkdir(parents=True)
+        database = f"coinai_{name}"
+        broker = self.servers.broker.url.replace("virtual_host=0", f"virtual_host={len(self.nodes) % 16}")
+        node = FullNode(name, home, self._locate(database), broker, peers, dict(extra))
+        if not self.nodes:
+            self._make_templates(node)
+        self._administer(f'CREATE DATABASE "{database}" TEMPLATE "{EMPTY if joins else ORIGIN}"')
+        if joins:
             node.manage("init_chain")
-            self._administer(f'CREATE DATABASE "coinai_{name}" TEMPLATE "coinai_origin"')
-            node.database_url = node.database_url.replace("coinai_origin", f"coinai_{name}")
-        else:
-            shutil.copytree(self.folder / self.nodes[0].name, node.home, ignore=_ONLY_THE_CHAIN)
+        elif self.nodes:
+            source = self.nodes[0].home
+            shutil.copytree(source, home, ignore=_ONLY_THE_CHAIN, dirs_exist_ok=True)
         self.nodes.append(node)
         return node
+
+    def _make_templates(self, node: FullNode) -> None:
+        """A database with all tables, and one with block 0 besides: copies are cheaper than migrations."""
+        (node.home / "genesis.json").write_bytes(encode(self.genesis.to_json()))
+        self._administer(f'CREATE DATABASE "{EMPTY}"')
+        url, node.database_url = node.database_url, self._locate(EMPTY)
+        node.manage("migrate", "--no-input", "-v", "0")
+        self._administer(f'CREATE DATABASE "{ORIGIN}" TEMPLATE "{EMPTY}"')
+        node.database_url = self._locate(ORIGIN)
+        node.manage("init_chain")
+        node.database_url = url
+
+    def _locate(self, database: str) -> str:
+        return self.servers.postgres.url.replace("/coinai?", f"/{database}?")
 
     def link(self, target: FullNode) -> Link:
         """A way to a node that can be cut."""
@@ -315,9 +326,7 @@ def make_network(folder: Path, genesis: Genesis) -> Iterator[Network]:
         network.close()
 
 
-def _with_room(servers: Servers) -> Any:
-    from dataclasses import replace
-
+def _with_room(servers: Servers) -> Postgres:
     return replace(servers.postgres, options=(*servers.postgres.options, "max_connections=300"))
 
 

@@ -43,6 +43,8 @@ class ScriptedPeer:
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self._nonce = secrets.token_hex(32)
+        self._shaking = threading.Lock()
+        self._has_said_hello = False
 
     def __enter__(self) -> Self:
         self.connect()
@@ -64,14 +66,28 @@ class ScriptedPeer:
     def connect(self, *, seconds: float = 20) -> None:
         """Open and shake hands. Raises AssertionError when the node refuses."""
         self.open()
-        self.send(self.build_hello())
+        self.say_hello()
         assert self._ready.wait(seconds) or self.refused, "no handshake"
         assert self.refused is None, self.refused
+
+    def say_hello(self, **changed: Any) -> None:
+        """Begin the handshake; the proof follows when the node has said hello, too."""
+        self.send(self.build_hello(**changed))
+        with self._shaking:
+            self._has_said_hello = True
+        self._prove()
+
+    def _prove(self) -> None:
+        with self._shaking:
+            if self.hello is None or not self._has_said_hello:
+                return
+            self._has_said_hello = False  # once
+        self.send(messages.Proof(self.sign(self.hello)))
 
     def build_hello(self, **changed: Any) -> messages.Hello:
         """What an honest node would say; change what the test is about."""
         tip = self.desk.tip
-        terms = {
+        terms: dict[str, Any] = {
             "protocol": limits.PROTOCOL,
             "network": self.desk.genesis.network,
             "genesis": self.desk.blocks[0].hash,
@@ -147,7 +163,7 @@ class ScriptedPeer:
             self._ready.set()
         elif isinstance(message, messages.Hello):
             self.hello = message
-            self.send(messages.Proof(self.sign(message)))
+            self._prove()
         elif isinstance(message, messages.Proof):
             self._ready.set()
         else:

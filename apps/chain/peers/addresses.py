@@ -19,6 +19,7 @@ from apps.chain.peers.errors import WrongPeerUrl
 
 RETRY_SECONDS = 10
 LONGEST_RETRY_SECONDS = 3600
+CONFIGURED_RETRY_SECONDS = 15
 
 
 def normalise(url: str) -> str:
@@ -146,7 +147,7 @@ def choose_to_call(
 def _is_due(row: PeerAddress, now: object) -> bool:
     if row.tried_at is None:
         return True
-    most = 60 if row.is_configured else LONGEST_RETRY_SECONDS
+    most = CONFIGURED_RETRY_SECONDS if row.is_configured else LONGEST_RETRY_SECONDS
     wait = min(most, RETRY_SECONDS * 2 ** min(10, max(0, row.failures - 1))) if row.failures else 2
     return row.tried_at + timedelta(seconds=wait * random.uniform(0.5, 1.0)) < now  # type: ignore[operator]  # noqa: S311
 
@@ -168,6 +169,6 @@ def note_failure(*, url: str, reason: str) -> None:
     PeerAddress.objects.filter(url=url).update(failures=F("failures") + 1, reason=reason[:200])
 
 
-def forget(*, url: str) -> None:
-    """It is this node itself, or of another chain."""
-    PeerAddress.objects.filter(url=url, is_configured=False).delete()
+def note_useless(*, url: str) -> None:
+    """It is this node itself, or of another chain: kept, so that it is not learned and called again."""
+    PeerAddress.objects.filter(url=url).update(failures=20, succeeded_at=None)

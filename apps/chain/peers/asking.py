@@ -27,6 +27,7 @@ HEADERS_SECONDS = 60.0
 """A peer is asked for headers so often even when it said nothing: a lost message must not matter."""
 FAR_AHEAD_SECONDS = 3.0
 MOST_TIMEOUTS = 3
+MOST_HAS = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,8 @@ class Asking:
 
     async def ask(self, kind: type[messages.Answer], question: Any) -> Any:
         """The answer to a question, or None when the peer does not have it. Raises TooSlow."""
+        if self._session.is_closed:
+            return None
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._open[question.id] = (kind, future)
         self._session.send(question)
@@ -94,8 +97,10 @@ class Asking:
 
     def fail_all(self) -> None:
         """The connection is gone: nobody waits any more."""
-        for _, future in self._open.values():
-            future.cancel()
+        for number, (_, future) in self._open.items():
+            if not future.done():
+                future.set_result(messages.Missing(number))
+        self.wake()
 
     def _number(self) -> int:
         self._next += 1
@@ -127,13 +132,9 @@ class Asking:
                 self._transactions[txid] = None
         self.wake()
 
-    def holds(self, block_hash: str, height: int, is_candidate: bool) -> bool:
-        """Whether the peer may have a block."""
-        if block_hash in self._lacks:
-            return False
-        if block_hash in self._has:
-            return True
-        return height < self._session.peer.height + (0 if is_candidate else 1)
+    def _read_holdings(self) -> fetching.Holdings:
+        height = self._session.peer.height
+        return fetching.Holdings(height, self._has.list_last(MOST_HAS), self._lacks)
 
     def knows_block(self, block_hash: str) -> bool:
         """Whether the peer has said that it has this block."""
@@ -143,7 +144,7 @@ class Asking:
 
     async def work(self) -> None:
         """Ask for what is wanted, as long as the connection lasts."""
-        while True:
+        while not self._session.is_closed:
             self._news.clear()
             await self._step()
             try:
@@ -191,6 +192,7 @@ class Asking:
                 return
             if answer.headers:
                 self._last_header = taken.last
+                self._has.update(taken.hashes)
             if taken.new:
                 session.hub.wake_all()
             if not is_full:
@@ -205,7 +207,7 @@ class Asking:
         if room <= 0:
             return
         claimed = await self._run(
-            fetching.claim_bodies, session=self._session.id, holds=self.holds, limit=room
+            fetching.claim_bodies, session=self._session.id, holdings=self._read_holdings(), limit=room
         )
         for wanted in claimed:
             self._bodies += 1
@@ -259,8 +261,7 @@ class Asking:
         claimed = await self._run(
             fetching.claim_objects,
             session=self._session.id,
-            holds=self.holds,
-            lacks=self._lacks.__contains__,
+            holdings=self._read_holdings(),
             limit=room,
         )
         for wanted in claimed:

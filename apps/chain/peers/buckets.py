@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import islice
 
 
 class Bucket:
@@ -41,11 +42,15 @@ class Recent:
         self._most = most
         self._items: OrderedDict[str, None] = OrderedDict()
 
-    def __contains__(self, item: str) -> bool:
+    def __contains__(self, item: object) -> bool:
         return item in self._items
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def list_last(self, most: int) -> list[str]:
+        """The newest, at most so many."""
+        return list(islice(reversed(self._items), most))
 
     def add(self, item: str) -> bool:
         """Note an item; False when it was there already."""

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -77,7 +78,10 @@ class Caller:
         )
         for url in urls:
             self._calls[url] = asyncio.create_task(self._call(hub, url))
-            self._calls[url].add_done_callback(lambda _, url=url: self._calls.pop(url, None))
+            self._calls[url].add_done_callback(partial(self._forget_call, url))
+
+    def _forget_call(self, url: str, _: asyncio.Task[None]) -> None:
+        self._calls.pop(url, None)
 
     async def _call(self, hub: Hub, url: str) -> None:
         """One connection from its first to its last message."""
@@ -125,7 +129,7 @@ class Caller:
             await session.end()
         refused = session.peer.refused
         if refused.startswith((str(OwnNode.code), str(OtherNetwork.code))):
-            await hub.threads.run(addresses.forget, url=url)
+            await hub.threads.run(addresses.note_useless, url=url)
         if refused.startswith(str(AlreadyConnected.code)):
             return refused
         return refused or ("" if time.monotonic() - begun > 60 else "it closed the connection soon")

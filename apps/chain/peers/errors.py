@@ -136,7 +136,7 @@ class PeerBanned(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"Banned until {self.until}: {self.reason}"
+        return f"Banned until {self.until}: {self.reason.rstrip('.')}."
 
 
 @dataclass(eq=False)
@@ -303,4 +303,4 @@ class CannotJoin(ProtocolError):
 
     @property
     def detail(self) -> str:
-        return f"The chain cannot be joined: {self.reason}"
+        return f"The chain cannot be joined: {self.reason.rstrip('.')}."

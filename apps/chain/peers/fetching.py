@@ -5,12 +5,12 @@ several peers are asked at once, nothing is asked for twice, and a crash loses n
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from apps.chain.candidates import submit_candidate
@@ -56,24 +56,34 @@ class WantedFile:
     limit: int
 
 
-Holds = Callable[[str, int, bool], bool]
-"""Whether a peer has a block: its hash, its height, whether it was announced as a candidate."""
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a peer can be asked for."""
+
+    height: int
+    """Of its best chain."""
+    has: Sequence[str]
+    """Blocks that it has evaluated, as it said."""
+    lacks: Container[str]
+    """Blocks and objects that it did not have when asked."""
 
 
-def claim_bodies(*, session: str, holds: Holds, limit: int) -> list[WantedBody]:
+def claim_bodies(*, session: str, holdings: Holdings, limit: int) -> list[WantedBody]:
     """Bodies that a connection shall ask for now; nobody else asks for them meanwhile."""
     tip, now = get_tip(), timezone.now()
-    rows = SeenHeader.objects.defer("body", "header").filter(state=State.WANTED)
+    if _must_wait_for_checkpoint():
+        return []
+    rows = SeenHeader.objects.defer("body", "header", "proof").filter(state=State.WANTED)
     rows = rows.filter(Q(claimed_until=None) | Q(claimed_until__lt=now)).filter(
         height__gt=tip.height - get_params().max_reorg, height__lte=tip.height + limits.BODIES_AHEAD
     )
-    if _must_wait_for_checkpoint():
-        return []
+    # Announced candidates only from whoever has evaluated them: false ones stand in nobody's way.
+    given = Q(proof=None, height__lte=holdings.height) | Q(hash__in=holdings.has)
     claimed: list[WantedBody] = []
-    for row in rows.order_by("height", "round", "-quality")[: 16 * limit]:
+    for row in rows.filter(given).order_by("height", "round", "-quality")[: 8 * limit]:
         if len(claimed) == limit:
             break
-        if not holds(row.hash, row.height, row.proof is not None) or is_beaten(row):
+        if row.hash in holdings.lacks or is_beaten(row):
             continue
         if _claim(SeenHeader.objects.filter(hash=row.hash, state=State.WANTED), session):
             claimed.append(WantedBody(row.hash, row.previous, row.round, row.height))
@@ -212,12 +222,11 @@ def want_objects(block: Block) -> None:
     WantedObject.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def claim_objects(
-    *, session: str, holds: Holds, lacks: Callable[[str], bool], limit: int
-) -> list[WantedFile]:
+def claim_objects(*, session: str, holdings: Holdings, limit: int) -> list[WantedFile]:
     """Objects that a connection shall ask for now."""
-    now = timezone.now()
+    now, has = timezone.now(), set(holdings.has)
     rows = WantedObject.objects.filter(Q(claimed_until=None) | Q(claimed_until__lt=now))
+    rows = rows.filter(~Q(kind="model") | Q(height__lte=holdings.height) | Q(block__in=holdings.has))
     claimed: list[WantedFile] = []
     for row in rows.order_by("tries", "height", "object_id")[:64]:
         if len(claimed) == limit:
@@ -225,10 +234,7 @@ def claim_objects(
         if object_store.exists(row.object_id):
             finish_object(object_id=row.object_id)
             continue
-        is_here = (
-            row.kind != "model" or holds(row.block, row.height, False) or holds(row.block, row.height, True)
-        )
-        if lacks(row.object_id) or not is_here:
+        if row.object_id in holdings.lacks and row.block not in has:
             continue
         if _claim(WantedObject.objects.filter(object_id=row.object_id), session):
             most = row.bytes or compute_most_bytes(row.kind)
@@ -273,6 +279,14 @@ def want_missing() -> None:
     WantedObject.objects.filter(kind="model", height__lt=least).delete()
     give_up = WantedObject.objects.filter(tries__gte=limits.MAX_TRIES, kind="model")
     give_up.update(tries=0, claimed_until=timezone.now() + timedelta(seconds=60))
+
+
+def drop_beaten() -> None:
+    """Candidates of rounds that are over, on which nothing stands, are not asked for any more."""
+    tip = get_tip()
+    rows = SeenHeader.objects.filter(state=State.WANTED, height__lt=tip.height).exclude(proof=None)
+    above = SeenHeader.objects.filter(previous=OuterRef("hash"))
+    rows.filter(~Exists(above)).update(state=State.KNOWN)
 
 
 def refuse_evaluated(block: Block) -> None:

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from apps.common.key_file import load_or_create_secret
 from protocol.crypto import is_valid_signature, public_key, sign
-from protocol.encoding import encode
+from protocol.encoding import JsonValue, encode
 
 PREFIX = b"coinai/1/node\n"
 
@@ -25,7 +25,13 @@ def load_node_key() -> tuple[bytes, str]:
 
 def compute_proven(*, genesis: str, nonce: str, signer: str, other: str, is_caller: bool) -> bytes:
     """The bytes that a node signs: good for this nonce, these two nodes and this chain alone."""
-    content = {"genesis": genesis, "nonce": nonce, "signer": signer, "other": other, "is_caller": is_caller}
+    content: dict[str, JsonValue] = {
+        "genesis": genesis,
+        "nonce": nonce,
+        "signer": signer,
+        "other": other,
+        "is_caller": is_caller,
+    }
     return PREFIX + encode(content)
 
 

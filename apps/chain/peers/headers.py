@@ -53,6 +53,7 @@ class Taken:
     height: int
     """Of the last one."""
     last: str
+    hashes: tuple[str, ...]
     is_wanted: bool
     """Whether their chain could win, so that bodies are asked for."""
 
@@ -67,7 +68,8 @@ def build_locator() -> list[str]:
         .values_list("hash", flat=True)
         .first()
     )
-    heights, height, step = [], tip.height, 1
+    heights: list[int] = []
+    height, step = tip.height, 1
     while height > 0 and len(heights) < limits.MAX_LOCATOR - 2:
         heights.append(height)
         step = step if len(heights) < 10 else step * 2
@@ -191,7 +193,7 @@ def take_headers(
     headers = [parse_header(item) for item in items]
     tip = get_tip()
     if not headers:
-        return Taken(0, tip.height, tip.hash, is_wanted=False)
+        return Taken(0, tip.height, tip.hash, (), is_wanted=False)
     parent = find_parent(headers[0].previous)
     if parent is None or not parent.is_open:
         raise HeadersNotLinked(headers[0].height)
@@ -203,9 +205,9 @@ def take_headers(
     if problem is not None:
         raise problem
     count = headers[-1].height - parent.fork
-    if is_full and not is_wanted and count > 2 * get_params().max_reorg and rows[-1].work <= tip.work:
+    if is_full and not is_wanted and count > 2 * get_params().max_reorg and (rows[-1].work or 0) <= tip.work:
         raise EndlessHeaders(count)
-    return Taken(len(rows), headers[-1].height, headers[-1].hash, is_wanted)
+    return Taken(len(rows), headers[-1].height, rows[-1].hash, tuple(row.hash for row in rows), is_wanted)
 
 
 def _check_all(
@@ -270,10 +272,30 @@ def _keep(rows: Sequence[SeenHeader], tip_work: int) -> bool:
     return True
 
 
+def link_loose() -> None:
+    """Announced candidates whose parent has come meanwhile are checked against it, and wanted."""
+    for row in (
+        SeenHeader.objects.defer("body").filter(work=None).exclude(state=SeenHeader.State.REFUSED)[:64]
+    ):
+        parent = find_parent(row.previous)
+        if parent is None:
+            continue
+        header = read_header(row)
+        values: dict[str, object] = {"work": parent.work + header.threshold + 1}
+        try:
+            check_header_alone(header, parent, time.time())
+            values["state"] = SeenHeader.State.WANTED
+        except ProtocolError as error:
+            values |= {"state": SeenHeader.State.REFUSED, "refused_code": error.code}
+        SeenHeader.objects.filter(hash=row.hash, work=None).exclude(state=SeenHeader.State.TAKEN).update(
+            **values
+        )
+
+
 def want_branch(block_hash: str) -> None:
     """Ask for the bodies of a header and of all below it that are only known."""
     walker: str | None = block_hash
-    found = []
+    found: list[str] = []
     while walker is not None:
         row = SeenHeader.objects.filter(hash=walker).values_list("previous", "state").first()
         if row is None or (found and row[1] != SeenHeader.State.KNOWN):
@@ -308,7 +330,8 @@ def is_far_ahead() -> bool:
 def get_best() -> tuple[str, int, int] | None:
     """(hash, height, work) of the header with the most claimed work whose body may come; None without one."""
     rows = SeenHeader.objects.filter(state__in=[SeenHeader.State.WANTED, SeenHeader.State.INBOX])
-    return rows.exclude(work=None).order_by("-work").values_list("hash", "height", "work").first()
+    found = rows.exclude(work=None).order_by("-work").values_list("hash", "height", "work").first()
+    return None if found is None else (found[0], found[1], found[2] or 0)
 
 
 def prune() -> None:

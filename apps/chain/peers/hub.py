@@ -42,6 +42,8 @@ CHANNELS = (
 )
 LISTEN_SECONDS = 1.0
 MOST_PENDING = 2000
+TELL_SECONDS = 0.05
+"""News are gathered for so long: each peer takes only so many messages a second."""
 
 log = structlog.get_logger(__name__)
 
@@ -199,6 +201,7 @@ class Hub:
                 await self._pass_on(items)
             except (OperationalError, InterfaceError, ProtocolError) as error:
                 log.warning("news_lost", error=str(error)[:200])
+            await asyncio.sleep(TELL_SECONDS)
 
     async def _pass_on(self, items: list[Notification]) -> None:
         by_channel: dict[str, dict[str, None]] = {}
@@ -235,7 +238,7 @@ class Hub:
                 session.send(messages.HaveTransactions(tuple(news[begin : begin + limits.MAX_TXIDS])))
 
     async def _tell_candidate(self, block_hash: str) -> None:
-        candidate = None
+        candidate: messages.Candidate | None = None
         for session in self.list_ready():
             if session.asking.knows_block(block_hash) or not session.known.add(block_hash):
                 continue

@@ -62,6 +62,7 @@ def begin() -> None:
 def keep() -> None:
     """Look at all again; every second."""
     fetching.hand_on()
+    headers.link_loose()
     now = time.monotonic()
     _keep_progress(now)
     if now - _keeper.cleaned_at > CLEAN_SECONDS:
@@ -152,6 +153,7 @@ def _judge_clock(peers: list[Peer]) -> dict[str, object]:
 
 def _clean() -> None:
     headers.prune()
+    fetching.drop_beaten()
     fetching.want_missing()
     now = timezone.now()
     Peer.objects.filter(seen_at__lt=now - timedelta(seconds=4 * limits.FRESH_SECONDS)).delete()

@@ -5,6 +5,7 @@ Each message is an object with ``kind``; a question has an ``id`` of the asker's
 
 import base64
 import binascii
+import builtins
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Final
 
@@ -204,7 +205,7 @@ class Piece:
     kind: ClassVar = "piece"
     id: int
     bytes: int
-    data: bytes
+    data: builtins.bytes
     path: tuple[str, ...]
 
 
@@ -240,7 +241,7 @@ Message = (
 )
 Answer = Addresses | Transactions | Headers | BlockMessage | Piece | Missing
 
-KINDS: Final[dict[str, type[Message]]] = {kind.kind: kind for kind in Message.__args__}  # type: ignore[attr-defined]
+KINDS: Final[dict[str, type[Message]]] = {kind.kind: kind for kind in Message.__args__}
 _HEX: Final = {"genesis": 32, "key": 32, "nonce": 32, "tip": 32, "hash": 32, "object": 32, "signature": 64}
 _TEXT: Final = {"network": 32, "url": 256, "agent": 64, "name": 64, "detail": 600}
 _HASHES: Final = {

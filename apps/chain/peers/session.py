@@ -174,6 +174,10 @@ class Session:
 
     async def _end_transport(self, code: int) -> None:
         self._is_closed = True
+        self.asking.fail_all()
+        # At once, not when the other end has hung up: what it had claimed is somebody else's to fetch.
+        with contextlib.suppress(OperationalError, InterfaceError, RuntimeError):
+            await self.hub.threads.run(self.hub.forget, session=self.id)
         with contextlib.suppress(Exception):
             async with asyncio.timeout(5):
                 await self._close(code)

@@ -34,7 +34,7 @@ class MemoryPeer(MinerPeer):
         self._hub.add(self.session)
         await self.session.guard(self.session.start())
         self._pumping = asyncio.create_task(self._pump())
-        self.send(self.build_hello(**changed))
+        self.say_hello(**changed)
         await wait_for(lambda: self.session.is_ready or self.session.is_closed)
 
     def send_text(self, text: str | bytes) -> None:
