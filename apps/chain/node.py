@@ -85,7 +85,11 @@ class Node:
         """Do all that can be done now; returns the seconds until there may be more, at most one."""
         self._beat()
         self._reconsider_undecided()
-        while self.evaluate_next() or self.follow_best():
+        is_busy = True
+        while is_busy:
+            # The tip moves after each evaluation: what is evaluated far above it reads all blocks between.
+            is_busy = self.evaluate_next()
+            is_busy = self.follow_best() or is_busy
             self._beat()
         self._show_round()
         score_sample()

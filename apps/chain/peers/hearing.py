@@ -14,6 +14,7 @@ from apps.chain.peers.fetching import is_servable, serve_block
 from apps.chain.peers.headers import list_headers
 from apps.chain.peers.offences import TRANSACTION_POINTS, record_offence
 from apps.chain.peers.pieces import read_piece
+from protocol.blocks import parse_header
 from protocol.encoding import JsonValue, decode, encode
 from protocol.errors import FromTheFuture, ObjectMissing, ProtocolError, ReorgTooDeep
 
@@ -74,8 +75,10 @@ class Hearing:
 
     async def _take_candidate(self, message: messages.Candidate) -> None:
         session = self._session
+        # Before its row is written: the news of that must not go back to whoever told it.
+        session.known.add(parse_header(message.header).hash)
         try:
-            row, is_linked = await self._run(take_candidate, message, source=session.peer.key)
+            _, is_linked = await self._run(take_candidate, message, source=session.peer.key)
         except (FromTheFuture, ReorgTooDeep) as error:
             log.info("candidate_not_taken", peer=session.name, code=error.code)
             return
@@ -84,7 +87,6 @@ class Hearing:
                 record_offence, key=session.peer.key, address=session.address, error=error, points=10.0
             )
             return
-        session.known.add(row.hash)
         if is_linked:
             session.asking.wake()
         else:
