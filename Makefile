@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-thorough bench bench-explorer bench-keepers bench-kills check format
+.PHONY: help run test test-thorough bench bench-explorer bench-keepers bench-kills check format manage backup restore
 
 help: ## every target with one line
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,6 +40,18 @@ bench-kills: ## kill the pool 1000 times at its writes, and its processes 100 ti
 bench-keepers: .python ## play 1000 keepers for 30 days under several churns (KEEPERS="--year": one year, for hours; "--quick")
 	@$(PYTHON) install.py run
 	$(VENV) -m benchmarks.keepers $(KEEPERS)
+
+manage: .python ## a command of manage.py on this site, running or not: DO="verifychain --sample 10"
+	@$(PYTHON) install.py run
+	@$(VENV) -m supervisor.manage $(DO)
+
+backup: .python ## database, objects and keys into a folder, while the site runs: TO=/path
+	@$(PYTHON) install.py run
+	@$(VENV) -m supervisor.backup make $(TO)
+
+restore: .python ## a backup back into an empty COINAI_HOME: FROM=/path
+	@$(PYTHON) install.py run
+	@$(VENV) -m supervisor.backup restore $(FROM)
 
 check: ## linters, type checker and import directions alone, without installing
 	$(VENV) -m ruff check .

@@ -13,12 +13,13 @@ from coinai_web.wsgi import application as wsgi_application  # noqa: I001  sets 
 from a2wsgi import WSGIMiddleware
 from channels.routing import ProtocolTypeRouter, URLRouter
 
+from apps.common.metrics_web import count_sockets
 from coinai_web.routing import websocket_urlpatterns
 
 application = ProtocolTypeRouter(
     {
         "http": WSGIMiddleware(wsgi_application, workers=16),  # type: ignore[arg-type]  # two stubs of one type
-        "websocket": URLRouter(websocket_urlpatterns),
+        "websocket": count_sockets(URLRouter(websocket_urlpatterns)),
     }
 )
 

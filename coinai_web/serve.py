@@ -8,7 +8,9 @@ of eight that come together one process serves all while the others idle.
 """
 
 import argparse
+import os
 import socket
+import tempfile
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -79,7 +81,13 @@ def main() -> None:
     options = parser.parse_args()
     config = build_config(options.host, options.port, options.processes, options.log_level)
     place = find_place(config)
-    with bind_at(place.family, place.address):  # not listened to: nobody else takes the place meanwhile
+    # Not listened to: nobody else takes the place meanwhile.
+    with (
+        tempfile.TemporaryDirectory(prefix="coinai-metrics-") as folder,
+        bind_at(place.family, place.address),
+    ):
+        # The processes count in files of this folder, so that each of them can tell the sums of all.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         Multiprocess(config, sockets=[cast(socket.socket, place)]).run()
 
 

@@ -66,6 +66,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "apps.common.metrics_web.measure_requests",
     "django.middleware.security.SecurityMiddleware",
     "apps.common.middleware.security_headers",
     "apps.common.http.allow_other_sites",
@@ -240,5 +241,10 @@ COINAI_GARBAGE_QUOTA = environment.read_bytes("COINAI_GARBAGE_QUOTA", 8 * 2**30)
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = build_logging(
     level=environment.read_choice("COINAI_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
-    as_json=environment.read_flag("COINAI_LOG_JSON"),
+    as_json=environment.read_choice(
+        "COINAI_LOG_FORMAT",
+        "json" if environment.read_flag("COINAI_LOG_JSON") else "text",  # the older name
+        ("json", "text"),
+    )
+    == "json",
 )

@@ -2,12 +2,14 @@
 
 from django.urls import include, path
 
-from apps.common.views import healthz, metrics
+from apps.common.views import alive, healthz, metrics, ready
 from coinai_web.api import api
 
 urlpatterns = [
     path("api/", api.urls),
     path("healthz", healthz, name="healthz"),
+    path("healthz/live", alive, name="alive"),
+    path("healthz/ready", ready, name="ready"),
     path("metrics", metrics, name="metrics"),
     path("", include("apps.wallet.urls")),
     path("", include("apps.pool.urls")),

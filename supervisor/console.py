@@ -1,5 +1,6 @@
 """What is seen: each line of each program with its name in front, on the terminal and in a file a program."""
 
+import json
 import os
 import queue
 import sys
@@ -13,6 +14,17 @@ COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
 LOUD = "1;31"
 WAITING_LINES = 10_000
 CLOSE_SECONDS = 1.0
+
+
+def make_stamp() -> str:
+    """The present moment, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def write_json(process: str, text: str, *, level: str) -> str:
+    """A line as one JSON object, with the names that the programs use for theirs."""
+    event = {"event": text, "level": level, "timestamp": make_stamp(), "process": process}
+    return json.dumps(event, ensure_ascii=False)
 
 
 class RotatingFile:
@@ -58,7 +70,8 @@ class Console:
     def __init__(self, folder: Path, *, stream: TextIO | None = None) -> None:
         self.folder = folder
         self.stream = stream if stream is not None else sys.stdout
-        self.coloured = self.stream.isatty() and "NO_COLOR" not in os.environ
+        self.as_json = os.environ.get("COINAI_LOG_FORMAT", "") == "json"
+        self.coloured = self.stream.isatty() and "NO_COLOR" not in os.environ and not self.as_json
         self.colours: dict[str, int] = {}
         self.files: dict[str, RotatingFile] = {}
         self.dropped = 0
@@ -68,11 +81,15 @@ class Console:
 
     def line(self, name: str, text: str) -> None:
         """One line of a program."""
+        if self.as_json and not text.startswith("{"):
+            text = write_json(name, text, level="info")  # as of PostgreSQL, which writes lines for people
         self._store(name, text)
         self._print(name, text, "")
 
     def say(self, text: str, *, loud: bool = False) -> None:
         """One line of the supervisor itself; a loud one cannot be overlooked."""
+        if self.as_json:
+            text = write_json("supervisor", text, level="error" if loud else "info")
         self._store("supervisor", text)
         self._print("supervisor", text, LOUD if loud else "1")
 
@@ -90,20 +107,22 @@ class Console:
         file = self.files.get(name)
         if file is None:
             file = self.files[name] = RotatingFile(self.folder / f"{name}.log")
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        file.write(f"{stamp} {text}\n".encode(errors="replace"))
+        line = text if self.as_json else f"{make_stamp()} {text}"
+        file.write(f"{line}\n".encode(errors="replace"))
 
     def _print(self, name: str, text: str, style: str) -> None:
         colour = self.colours.setdefault(name, COLOURS[len(self.colours) % len(COLOURS)])
-        prefix, body = f"{name:<{NAME_WIDTH}}|", text
+        prefix, body = f"{name:<{NAME_WIDTH}}| ", text
+        if self.as_json:
+            prefix = ""  # each line is one object, and names its process
         if self.coloured:
-            prefix = f"\x1b[{colour}m{prefix}\x1b[0m"
+            prefix = f"\x1b[{colour}m{prefix.rstrip()}\x1b[0m "
             body = f"\x1b[{style}m{text}\x1b[0m" if style else text
         try:
             if self.dropped:
                 self.lines.put_nowait(f"… {self.dropped} lines left out; they are in {self.folder}")
                 self.dropped = 0
-            self.lines.put_nowait(f"{prefix} {body}")
+            self.lines.put_nowait(f"{prefix}{body}")
         except queue.Full:
             self.dropped += 1
 

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from supervisor.child import Program, Stage
 from supervisor.configuration import Configuration
@@ -62,6 +63,15 @@ def _python(*arguments: str) -> tuple[str, ...]:
     return tuple(leashed([sys.executable, *arguments], signal=signal.SIGTERM))
 
 
+def _named(name: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of one process, which names it in its logs."""
+    return {**environment, "COINAI_PROCESS": name}
+
+
+def _site_program(name: str, environment: Mapping[str, str], *arguments: str, **terms: Any) -> Program:
+    return Program(name, _python(*arguments), _named(name, environment), **terms)
+
+
 def _celery(
     name: str,
     queue: str,
@@ -78,7 +88,7 @@ def _celery(
     return Program(
         name,
         tuple(leashed(command, signal=COLD_SHUTDOWN)),
-        environment,
+        _named(name, environment),
         stop_signal=COLD_SHUTDOWN,
         stage=Stage.USER if polite else Stage.SERVICE,
         dies_with=("valkey",),
@@ -89,8 +99,8 @@ def build_steps(configuration: Configuration, addresses: Addresses) -> list[Prog
     """What runs once, in order, before the system starts."""
     environment = site_environment(configuration, addresses)
     return [
-        Program("migrate", _python("manage.py", "migrate", "--no-input", "-v", "1"), environment, once=True),
-        Program("init_chain", _python("manage.py", "init_chain"), environment, once=True),
+        _site_program("migrate", environment, "manage.py", "migrate", "--no-input", "-v", "1", once=True),
+        _site_program("init_chain", environment, "manage.py", "init_chain", once=True),
     ]
 
 
@@ -106,14 +116,14 @@ def build_programs(configuration: Configuration, addresses: Addresses) -> list[P
         *("--ws-per-message-deflate", "false"),
     )
     programs = [
-        Program("web", _python(*web), site, stage=Stage.SERVICE),
-        Program("node", _python("manage.py", "node"), site),
-        Program("coordinator", _python("manage.py", "coordinator"), site),
+        _site_program("web", site, *web, stage=Stage.SERVICE),
+        _site_program("node", site, "manage.py", "node"),
+        _site_program("coordinator", site, "manage.py", "coordinator"),
         _celery("site-tasks", "site", site, application="coinai_web"),
         _celery("verifier", "verification", worker, application="workers"),
     ]
     if configuration.keeper:
-        programs.append(Program("keeper", _python("manage.py", "keeper"), site))
+        programs.append(_site_program("keeper", site, "manage.py", "keeper"))
     if configuration.workers:
         mining = configuration.workers
         programs.append(

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from workers import VERSION
+from workers import VERSION, logs
 from workers.agent import Agent, Measured, RefusedError
 from workers.identity import Identity, IdentityError, default_folder, load_or_create, parse_secret
 from workers.joining import JoinRefusedError, enrol, find_enrolled, read_network
@@ -56,7 +56,7 @@ def main() -> None:
     if arguments.command is None:
         print(HELP, end="")  # noqa: T201 -- it is what was asked for
         return
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logs.set_up()
     try:
         run_join(arguments)
     except (IdentityError, JoinRefusedError, RefusedError) as refusal:

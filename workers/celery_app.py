@@ -10,9 +10,15 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown, worker_shutting_down
+from celery.signals import (
+    celeryd_init,
+    setup_logging,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutting_down,
+)
 
-from workers import runtime
+from workers import logs, runtime
 
 BROKER_URL = os.environ.get("BROKER_URL", "redis://127.0.0.1:6379/0")
 RESULT_SECONDS = 60
@@ -56,6 +62,12 @@ def note_places(conf: Any = None, options: Any = None, **_: object) -> None:
     """Tell the pool's processes, which inherit it, among how many the machine is shared (workers/load.py)."""
     places = (options or {}).get("concurrency") or getattr(conf, "worker_concurrency", None) or os.cpu_count()
     os.environ["COINAI_WORKER_PLACES"] = str(places or 1)
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def write_logs(loglevel: int | str = "INFO", **_: object) -> None:
+    """Write lines as `COINAI_LOG_FORMAT` says, in the place of Celery's own."""
+    logs.set_up(loglevel)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]

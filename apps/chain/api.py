@@ -70,6 +70,7 @@ from apps.chain.serializers import (
 from apps.chain.signals import block_connected, block_disconnected, candidate_received
 from apps.chain.store import read_changes
 from apps.chain.templates import Template, build_template
+from apps.chain.verification import Checked, Disagreement, Projection, register_projection
 
 
 def submit_candidate(raw: bytes, *, now: float | None = None) -> Block:
@@ -85,9 +86,12 @@ __all__ = [
     "BanView",
     "Block",
     "BlockTransaction",
+    "Checked",
+    "Disagreement",
     "LayerOut",
     "PeerView",
     "PropagationView",
+    "Projection",
     "RoundView",
     "SyncView",
     "Template",
@@ -148,6 +152,7 @@ __all__ = [
     "may_publish",
     "read_changes",
     "recheck_all",
+    "register_projection",
     "round_to_json",
     "score_model",
     "submit_candidate",

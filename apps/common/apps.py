@@ -4,7 +4,13 @@ from django.apps import AppConfig
 
 
 class CommonConfig(AppConfig):
-    """The common app."""
+    """The common app: registers the health checks and metrics that are nobody's in particular."""
 
     name = "apps.common"
     label = "common"
+
+    def ready(self) -> None:
+        from apps.common import health_checks, monitoring
+
+        health_checks.register()
+        monitoring.register()

@@ -5,30 +5,45 @@ from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
+from apps.common import health
 from apps.common.errors import BadRequest, Forbidden, NotFound, ServerError, problem_response, wants_json
-from apps.common.health import run_checks
+from apps.common.health_checks import check_database
+from apps.common.metrics import write_metrics
 from protocol.errors import ProtocolError
 
 
 @never_cache
 @require_safe
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """200 when all is well, else 503; either way what was checked and what is wrong."""
-    findings = run_checks()
-    is_well = all(finding.is_well for finding in findings)
-    checks = {finding.name: finding.problem or "ok" for finding in findings}
-    return JsonResponse(
-        {"status": "ok" if is_well else "failing", "checks": checks}, status=200 if is_well else 503
-    )
+    """503 when a part fails, else 200; either way what was checked, what is wrong, and what to do."""
+    answer = health.to_json(health.run_checks())
+    return JsonResponse(answer, status=503 if answer["status"] == health.Status.FAILING else 200)
+
+
+@never_cache
+@require_safe
+def alive(_request: HttpRequest) -> HttpResponse:
+    """200 as long as this process answers at all: a reason to restart it when it does not."""
+    return JsonResponse({"status": "ok"})
+
+
+@never_cache
+@require_safe
+def ready(_request: HttpRequest) -> HttpResponse:
+    """200 when this process can serve pages, that is, has a database: whatever else fails is shown there."""
+    problem = check_database()
+    if problem is None:
+        return JsonResponse({"status": "ok"})
+    return JsonResponse({"status": "failing", "detail": problem.detail}, status=503)
 
 
 @never_cache
 @require_safe
 def metrics(_request: HttpRequest) -> HttpResponse:
-    """All metrics of this process, and those that the apps read from the database, for Prometheus."""
-    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    """All metrics, for Prometheus (docs/operations.md lists them)."""
+    return HttpResponse(write_metrics(), content_type=CONTENT_TYPE_LATEST)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django names it

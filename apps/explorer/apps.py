@@ -10,5 +10,8 @@ class ExplorerConfig(AppConfig):
     label = "explorer"
 
     def ready(self) -> None:
-        """Register the receivers of the chain's signals."""
-        from apps.explorer import projections, reports  # noqa: F401  importing connects them
+        """Register the receivers of the chain's signals, and who checks the rows."""
+        from apps.chain.api import register_projection
+        from apps.explorer import projections, reports, verification  # noqa: F401  importing connects them
+
+        register_projection(verification.PROJECTION)

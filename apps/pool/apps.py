@@ -10,8 +10,9 @@ class PoolConfig(AppConfig):
     label = "pool"
 
     def ready(self) -> None:
-        """Register the live topics and the receivers of the chain's signals."""
+        """Register the live topics, checks and metrics, and the receivers of the chain's signals."""
         # Connecting the receivers is the import's effect.
-        from apps.pool import live, receivers, references  # noqa: F401
+        from apps.pool import live, monitoring, receivers, references  # noqa: F401
 
         live.register_topics()
+        monitoring.register()

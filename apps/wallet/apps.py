@@ -10,5 +10,7 @@ class WalletConfig(AppConfig):
     label = "wallet"
 
     def ready(self) -> None:
-        """Register the receivers of the chain's signals."""
-        from apps.wallet import receivers  # noqa: F401  importing connects them
+        """Register the metrics, and the receivers of the chain's signals."""
+        from apps.wallet import monitoring, receivers  # noqa: F401  importing connects the receivers
+
+        monitoring.register()

@@ -64,7 +64,8 @@ def test_it_has_every_process_of_the_house(parsed: dict[str, Any]) -> None:
         "miner",
         "verifier",
     }
-    assert set(parsed["services"]) == expected
+    named = {name for name, service in parsed["services"].items() if not service.get("profiles")}
+    assert named == expected
 
 
 def test_what_it_names_exists(parsed: dict[str, Any]) -> None:
@@ -72,7 +73,8 @@ def test_what_it_names_exists(parsed: dict[str, Any]) -> None:
         assert set(service.get("depends_on", {})) <= set(parsed["services"]), name
         assert set(service.get("networks", [])) <= set(parsed["networks"]), name
         for volume in service.get("volumes", []):
-            assert volume.split(":")[0] in parsed["volumes"], name
+            source = volume.split(":")[0]
+            assert source in parsed["volumes"] or (ROOT / source).exists(), name
         for needed, how in service.get("depends_on", {}).items():
             if how["condition"] == "service_healthy":
                 assert "healthcheck" in parsed["services"][needed], needed
@@ -85,7 +87,11 @@ def test_workers_never_see_the_database_or_a_secret(parsed: dict[str, Any]) -> N
 
 
 def test_several_web_processes_share_one_port(parsed: dict[str, Any]) -> None:
-    published = [name for name, service in parsed["services"].items() if service.get("ports")]
+    published = [
+        name
+        for name, service in parsed["services"].items()
+        if service.get("ports") and not service.get("profiles")
+    ]
     assert published == ["web"]
     assert "--processes" in parsed["services"]["web"]["command"][-1]
 
@@ -101,3 +107,22 @@ def test_no_secret_is_in_the_file() -> None:
     for line in COMPOSE.read_text().splitlines():
         if ("PASSWORD:" in line or "SECRET_KEY:" in line) and not line.lstrip().startswith("#"):
             assert "${" in line, line
+
+
+def test_every_process_names_itself_in_its_logs(parsed: dict[str, Any]) -> None:
+    for name in ("web", "node", "coordinator", "site-tasks", "miner", "verifier"):
+        environment = parsed["services"][name]["environment"]
+        assert (environment["COINAI_PROCESS"], environment["COINAI_LOG_FORMAT"]) == (name, "json")
+
+
+def test_prometheus_asks_the_web_service_and_grafana_finds_the_dashboard(parsed: dict[str, Any]) -> None:
+    ops = ROOT / "ops"
+    told = yaml.safe_load((ops / "prometheus-compose.yml").read_text())
+    assert told["scrape_configs"][0]["static_configs"][0]["targets"] == ["web:8000"]
+    provider = yaml.safe_load((ops / "grafana" / "dashboards" / "coinai.yml").read_text())["providers"][0]
+    source = yaml.safe_load((ops / "grafana" / "datasources" / "prometheus.yml").read_text())
+    assert source["datasources"][0]["url"] == "http://prometheus:9090"
+    compose = yaml.safe_load(COMPOSE.read_text())["services"]
+    mounted = [volume.split(":")[1] for volume in compose["grafana"]["volumes"]]
+    assert any(path.startswith(provider["options"]["path"]) for path in mounted)
+    assert all(compose[name]["profiles"] == ["monitoring"] for name in ("prometheus", "grafana"))

@@ -2,8 +2,11 @@
 
 import contextlib
 import io
+import json
 import os
 from pathlib import Path
+
+import pytest
 
 from supervisor.console import Console, RotatingFile
 
@@ -62,3 +65,18 @@ def test_a_long_log_is_set_aside_and_the_oldest_goes(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_written_is_given_up_quietly(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     RotatingFile(tmp_path / "file" / "web.log").write(b"lost\n")
+
+
+def test_lines_are_json_when_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COINAI_LOG_FORMAT", "json")
+    stream = Terminal()
+    console = Console(tmp_path, stream=stream)
+    console.line("node", '{"event": "tip_moved", "process": "node"}')
+    console.line("postgres", "LOG:  database system is ready")
+    console.say("!! web ended", loud=True)
+    console.close()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["process"] for line in lines] == ["node", "postgres", "supervisor"]
+    assert lines[2]["level"] == "error"
+    kept = [json.loads(path.read_text())["process"] for path in sorted(tmp_path.glob("*.log"))]
+    assert kept == ["node", "postgres", "supervisor"]

@@ -1,11 +1,8 @@
 """Headers, error pages, health and metrics."""
 
-from typing import Any
-
 import pytest
 from django.test import Client, RequestFactory
 
-from apps.common import health
 from apps.common.errors import BadParameter, NotFound, build_problem, get_status
 from apps.common.http import parse_range
 from apps.common.middleware import build_policy
@@ -37,24 +34,6 @@ def test_every_answer_has_the_headers_of_a_careful_site(client: Client) -> None:
 def test_programs_get_problems_and_people_get_pages(client: Client) -> None:
     assert client.get("/api/v1/nothing-here")["Content-Type"] == "application/problem+json"
     assert client.get("/nothing-here")["Content-Type"].startswith("text/")
-
-
-def test_health_names_what_is_wrong(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_checks", {"kettle": lambda: "The kettle is cold: switch it on."})
-    response = client.get("/healthz")
-    assert response.status_code == 503
-    assert response.json() == {
-        "status": "failing",
-        "checks": {"database": "ok", "broker": "ok", "kettle": "The kettle is cold: switch it on."},
-    }
-    monkeypatch.setattr(health, "_checks", {})
-    assert client.get("/healthz").status_code == 200
-
-
-def test_health_notices_a_broker_that_is_away(client: Client, settings: Any) -> None:
-    settings.CHANNEL_URL = "redis://127.0.0.1:1/0"
-    answer = client.get("/healthz").json()
-    assert answer["checks"]["broker"].startswith("The broker does not answer")
 
 
 def test_metrics_are_there_even_before_there_is_a_chain(client: Client) -> None:
