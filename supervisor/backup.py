@@ -39,6 +39,7 @@ def make(configuration: Configuration, folder: Path) -> str:
     """Write a backup into the folder; returns the tip that it holds. Raises SetupError."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
+    os.umask(0o077)  # sessions and uploads are in the dump
     (folder / MANIFEST).unlink(missing_ok=True)  # without it, an interrupted backup is none
     with site(configuration, broker=False) as environment:
         url = environment["DATABASE_URL"]

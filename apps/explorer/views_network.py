@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from apps.chain import api as chain
+from apps.common import health
 from apps.common.errors import BadParameter
 from apps.explorer import api, forks, networks, projected, serializers
 from apps.explorer.access import explains_errors
@@ -106,6 +107,15 @@ def network(request: HttpRequest) -> HttpResponse:
 def network_now(request: HttpRequest) -> HttpResponse:
     """The figures on top of the network's page, for it when the chain moves."""
     return render(request, "explorer/network_now.html", _network_now())
+
+
+@require_safe
+@never_cache
+def health_now(request: HttpRequest) -> HttpResponse:
+    """How the parts of this node are, for the network's page: what is wrong, what it means, what to do."""
+    findings = health.run_checks()
+    context = {"findings": findings, "overall": str(health.get_overall(findings))}
+    return render(request, "explorer/health_now.html", context)
 
 
 def _show_span(span: int | None, height: int) -> dict[str, Any]:

@@ -138,6 +138,20 @@ def state(kind: str, words: str) -> dict[str, str]:
     return {"colour": colour, "sign": sign, "words": words}
 
 
+HEALTH_STATES = {
+    "ok": ("accepted", "circle-check", "ok"),
+    "degraded": ("waiting", "alert-triangle", "degraded"),
+    "failing": ("refused", "circle-x", "failing"),
+}
+
+
+@register.inclusion_tag("components/state.html")
+def health_state(status: str) -> dict[str, str]:
+    """How a part of the node is (apps/common/health.py)."""
+    colour, sign, words = HEALTH_STATES[status]
+    return {"colour": colour, "sign": sign, "words": words}
+
+
 RUN_STATES = {
     "training": ("active", "chart-line", "training"),
     "scoring": ("waiting", "hourglass", "being scored"),

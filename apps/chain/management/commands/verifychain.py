@@ -75,7 +75,7 @@ class Command(BaseCommand):
         elapsed, left = now - self._began, last - findings.last
         self.stdout.write(
             f"block {findings.last:,} of {last:,} ({100 * findings.last / max(1, last):.0f}%): "
-            f"{findings.blocks / elapsed:,.0f} blocks a second, {findings.models:,} models evaluated; "
+            f"{findings.blocks / elapsed:,.1f} blocks a second, {findings.models:,} models evaluated; "
             f"{describe_seconds(elapsed * left / max(1, findings.blocks))} left"
         )
 
