@@ -11,6 +11,8 @@ class ChainConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.chain import live, monitoring, references  # noqa: F401  importing connects the receiver
+        from apps.chain.peers import monitoring as peers_monitoring
 
         live.register_topics()
         monitoring.register()
+        peers_monitoring.register()

@@ -8,11 +8,12 @@ files that all of them read.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 
 from django.db import DatabaseError
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
 Reader = Callable[[], Iterable[Metric]]
@@ -75,10 +76,19 @@ def write_metrics() -> bytes:
 def _find_registry() -> CollectorRegistry:
     if not os.environ.get(SHARED):
         return REGISTRY
+    _forget_dead(Path(os.environ[SHARED]))
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
     registry.register(_COLLECTOR)
     return registry
+
+
+def _forget_dead(folder: Path) -> None:
+    """What a web process that ended had open is open no more; what it had counted stays."""
+    for path in folder.glob("gauge_live*_*.db"):
+        pid = path.stem.rpartition("_")[2]
+        if not Path("/proc", pid).exists():
+            mark_process_dead(pid, str(folder))
 
 
 _COLLECTOR = SiteCollector()

@@ -11,11 +11,13 @@ from apps.common.pagination import DEFAULT_LIMIT, MAX_LIMIT, build_page
 from apps.explorer import api, schemas, serializers
 from apps.explorer.models import ContentSummary
 from apps.explorer.rest_models import router as models_router
+from apps.explorer.rest_peers import router as peers_router
 from apps.governance import api as governance
 from protocol.crypto import parse_address
 
 router = Router(tags=["explorer"])
 router.add_router("", models_router)
+router.add_router("", peers_router)
 
 MAX_HEIGHT = 2**53 - 1
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]

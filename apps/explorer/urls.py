@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("fragments/mempool/", views_network.mempool_now, name="mempool_now"),
     path("fragments/network/", views_network.network_now, name="network_now"),
+    path("fragments/peers/", views_network.peers_now, name="peers_now"),
     path("fragments/health/", views_network.health_now, name="health_now"),
     path("fragments/numbers/", views.numbers, name="numbers"),
     path("fragments/glyph.svg", views.glyph, name="glyph"),

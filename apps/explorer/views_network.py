@@ -13,7 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 from apps.chain import api as chain
 from apps.common import health
 from apps.common.errors import BadParameter
-from apps.explorer import api, forks, networks, projected, serializers
+from apps.explorer import api, forks, networks, peers_page, projected, serializers
 from apps.explorer.access import explains_errors
 from apps.explorer.helping import list_examples
 from apps.explorer.kept import keep
@@ -92,6 +92,7 @@ def network(request: HttpRequest) -> HttpResponse:
         "rounds": keep(tip, "rounds", lambda: networks.get_rounds(height)),
         "miners": keep(tip, "miners", lambda: networks.get_miners(height)),
         "effort": pool.get_effort(EFFORT_SECONDS),
+        **peers_page.build_context(),
         "span": span,
         "spans": [(blocks, _name_span(blocks)) for blocks in (*networks.SPANS, None)],
         "window": networks.WINDOW,
@@ -107,6 +108,14 @@ def network(request: HttpRequest) -> HttpResponse:
 def network_now(request: HttpRequest) -> HttpResponse:
     """The figures on top of the network's page, for it when the chain moves."""
     return render(request, "explorer/network_now.html", _network_now())
+
+
+@require_safe
+@never_cache
+@explains_errors
+def peers_now(request: HttpRequest) -> HttpResponse:
+    """Other nodes, bans, how blocks come and how far this node is, for the network's page."""
+    return render(request, "explorer/peers_now.html", peers_page.build_context())
 
 
 @require_safe

@@ -91,8 +91,9 @@ async def test_sockets_and_their_messages_are_counted() -> None:
 
 PROCESS = """
 import sys
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 Counter("coinai_example", "text").inc(int(sys.argv[1]))
+Gauge("coinai_open", "text", multiprocess_mode="livesum").inc()
 """
 
 
@@ -103,4 +104,6 @@ def test_several_processes_count_together(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv(metrics.SHARED, str(tmp_path))
     text = metrics.write_metrics().decode()
     assert "coinai_example_total 5.0" in text
+    assert "coinai_open 1.0" not in text  # both processes have ended
+    assert "coinai_open 2.0" not in text
     assert "coinai_mempool_transactions 0.0" in text
