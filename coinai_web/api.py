@@ -14,6 +14,7 @@ from apps.common.errors import PROBLEM_TYPE, BadRequest, DatabaseAway, NotFound,
 from apps.explorer.rest import router as explorer_router
 from apps.governance.rest import router as governance_router
 from apps.pool.rest import router as pool_router
+from apps.storage.rest import router as storage_router
 from apps.wallet.rest import router as wallet_router
 from protocol.errors import ProtocolError
 
@@ -51,6 +52,7 @@ api = SiteAPI(
 api.add_router("/v1", chain_router)
 api.add_router("/v1", wallet_router)
 api.add_router("/v1", governance_router)
+api.add_router("/v1", storage_router)
 api.add_router("/v1", pool_router)
 api.add_router("/v1", explorer_router)
 

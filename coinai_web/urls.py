@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("apps.wallet.urls")),
     path("", include("apps.pool.urls")),
     path("", include("apps.governance.urls")),
+    path("", include("apps.storage.urls")),
     path("", include("apps.explorer.urls")),
 ]
 

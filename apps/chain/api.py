@@ -68,6 +68,7 @@ from apps.chain.serializers import (
     transaction_summary,
 )
 from apps.chain.signals import block_connected, block_disconnected, candidate_received
+from apps.chain.storage_index import Holdings, summarise_holdings
 from apps.chain.store import read_changes
 from apps.chain.templates import Template, build_template
 from apps.chain.verification import Checked, Disagreement, Projection, register_projection
@@ -88,6 +89,7 @@ __all__ = [
     "BlockTransaction",
     "Checked",
     "Disagreement",
+    "Holdings",
     "LayerOut",
     "PeerView",
     "Projection",
@@ -158,6 +160,7 @@ __all__ = [
     "submit_candidate",
     "submit_transaction",
     "suggest_fees",
+    "summarise_holdings",
     "to_header",
     "transaction_json",
     "transaction_summary",

@@ -201,6 +201,11 @@ def get_entry(key: str) -> dict[str, Any] | None:
     return LedgerEntry.objects.filter(key=key).values_list("value", flat=True).first()
 
 
+def get_entries(keys: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The ledger entries of the best chain with these keys, as far as there are any, with one query."""
+    return dict(LedgerEntry.objects.filter(key__in=keys).values_list("key", "value"))
+
+
 def list_entries(prefix: str) -> Sequence[tuple[str, dict[str, Any]]]:
     """The ledger entries of the best chain whose key begins with ``prefix``, in ASCII order of their keys."""
     rows = LedgerEntry.objects.filter(key__startswith=prefix).values_list("key", "value")
@@ -211,11 +216,6 @@ def list_held(address: str) -> dict[str, dict[str, Any]]:
     """The replicas that the best chain's ledger assigns to a keeper, by object id."""
     rows = LedgerEntry.objects.filter(key__startswith="replica/", key__endswith=f"/{address}")
     return {key.split("/")[1]: value for key, value in rows.values_list("key", "value")}
-
-
-def get_entries(keys: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The ledger entries of the best chain with these keys; those that are not there are left out."""
-    return dict(LedgerEntry.objects.filter(key__in=keys).values_list("key", "value"))
 
 
 def get_accounts(addresses: Collection[str]) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """What protocol/replicas.py wants to know about all objects and replicas, asked of the database at once."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -28,6 +29,63 @@ SELECT number - 1, split_part(key, '/', 2), split_part(key, '/', 3) FROM (
     FROM chain_ledgerentry WHERE key LIKE 'replica/%%' AND value->>'proven' = '1'
 ) AS proven WHERE number - 1 = ANY(%s)
 """
+_HOLDINGS = """
+WITH serving AS (
+    SELECT split_part(key, '/', 2) AS address,
+        (value->>'capacity')::bigint - (value->>'used')::bigint AS free
+    FROM chain_ledgerentry WHERE key LIKE 'keeper/%%' AND (value->>'leaving')::bigint = 0
+), present AS (
+    SELECT split_part(key, '/', 2) AS object, count(*) AS replicas,
+        count(*) FILTER (WHERE value->>'proven' = '1') AS proven
+    FROM chain_ledgerentry WHERE key LIKE 'replica/%%' GROUP BY 1
+), wanted AS (
+    SELECT split_part(key, '/', 2) AS id, (value->>'bytes')::bigint AS bytes, greatest(
+        CASE WHEN (value->>'model')::bigint > 0 THEN %s ELSE 0 END,
+        CASE WHEN (value->>'proposals')::bigint > 0 THEN %s ELSE 0 END
+    ) AS factor FROM chain_ledgerentry WHERE key LIKE 'object/%%'
+), held AS (
+    SELECT id, bytes, factor, coalesce(replicas, 0) AS replicas, coalesce(proven, 0) AS proven
+    FROM wanted LEFT JOIN present ON present.object = wanted.id
+), judged AS (
+    SELECT *, replicas < factor AND NOT EXISTS (
+        SELECT 1 FROM serving WHERE free >= bytes AND NOT EXISTS (
+            SELECT 1 FROM chain_ledgerentry AS entry
+            WHERE entry.key = 'replica/' || held.id || '/' || serving.address
+        )
+    ) AS stuck FROM held
+)
+SELECT factor, count(*), sum(bytes)::bigint, sum(replicas)::bigint, sum(proven)::bigint,
+    count(*) FILTER (WHERE replicas < factor), count(*) FILTER (WHERE replicas > factor),
+    count(*) FILTER (WHERE replicas = 0), count(*) FILTER (WHERE stuck)
+FROM judged GROUP BY factor ORDER BY factor
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """The objects of the state with one factor, and how well they are held."""
+
+    factor: int
+    """Replicas that each should have."""
+    objects: int
+    bytes: int
+    """Of the objects, each counted once."""
+    replicas: int
+    proven: int
+    below: int
+    """Objects with fewer replicas than the factor."""
+    above: int
+    bare: int
+    """Objects without a replica."""
+    unplaceable: int
+    """Objects below their factor that no keeper has room for, or that all with room hold already."""
+
+
+def summarise_holdings(params: ChainParams) -> Sequence[Holdings]:
+    """How the objects of the best chain are held, by factor, with one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLDINGS, [params.model_replicas, params.data_replicas])
+        return [Holdings(*row) for row in cursor.fetchall()]
 
 
 class StoredIndex:

@@ -251,7 +251,7 @@ class HistoryPage(Schema):
 
 
 class HitOut(Schema):
-    """Something found; `kind` is block, transaction, address, member, model, problem or grammar."""
+    """Something found; `kind` is block, transaction, address, member, keeper, model, problem or grammar."""
 
     kind: str
     id: str

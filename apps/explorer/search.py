@@ -16,6 +16,7 @@ from apps.common.formats import format_exact_time, format_percent, group_digits,
 from apps.explorer.models import AddressSummary, ContentSummary, ModelRecord
 from apps.explorer.statistics import get_totals
 from apps.pool import api as pool
+from apps.storage import api as storage
 from protocol.crypto import parse_address
 from protocol.errors import ProtocolError
 
@@ -30,7 +31,8 @@ _DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[ T](\d{1,2}):(\d{2})(?:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Something found: ``kind`` is block, transaction, address, member, model, problem or grammar."""
+    """Something found: ``kind`` is block, transaction, address, member, keeper, model, problem or
+    grammar."""
 
     kind: str
     id: str
@@ -62,7 +64,7 @@ def get_only_hit(text: str) -> Hit | None:
         hits = [
             hit for hit in hits if hit.kind == "block" and hit.label == f"Block {group_digits(int(query))}"
         ]
-    hits = [hit for hit in hits if hit.kind != "member"]  # their addresses' pages say more
+    hits = [hit for hit in hits if hit.kind not in ("member", "keeper")]  # their addresses' pages say more
     return hits[0] if len(hits) == 1 else None
 
 
@@ -125,6 +127,8 @@ def _find_addresses(prefix: str) -> Iterator[Hit]:
         yield Hit(
             "member", address, f"Pool member {shorten(address, 10, 6)}", "points, earnings, payouts", url
         )
+    for address, state, url in storage.list_keepers(prefix, MOST_OF_A_KIND):
+        yield Hit("keeper", address, f"Keeper {shorten(address, 10, 6)}", f"{state}: replicas, audits", url)
 
 
 def is_address(text: str) -> bool:

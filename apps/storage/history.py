@@ -1,4 +1,4 @@
-"""What a block did to storage, read from its transactions and its changes of the ledger (docs/protocol.md §9).
+"""What a block did to storage, from its transactions and its changes of the ledger (docs/protocol.md §9).
 
 Pure: the same block always tells the same. A challenge that is issued and falls within one block, because
 its replica falls in that block, never stands in the ledger after a block, and is told of nowhere.

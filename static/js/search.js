@@ -3,7 +3,7 @@
 
 const PAUSE = 150;
 const MOST = 8;
-const WORDS = { block: "Block", transaction: "Transaction", address: "Address", member: "Member", model: "Model", problem: "Problem", grammar: "Grammar" };
+const WORDS = { block: "Block", transaction: "Transaction", address: "Address", member: "Member", keeper: "Keeper", model: "Model", problem: "Problem", grammar: "Grammar" };
 
 function make(tag, className, text) {
   const element = document.createElement(tag);

@@ -24,6 +24,7 @@ PAGES = (
     ("Models", "model_list"),
     ("Problems", "problem_list"),
     ("Grammars", "grammar_list"),
+    ("Keepers", "storage:keeper_list"),
     ("Mempool", "mempool"),
     ("Network", "network"),
 )

@@ -12,7 +12,7 @@ from protocol.transactions.storage import compute_bond
 from tests.apps.chain.miner import Miner
 from tests.protocol.cast import ALICE, BOB, CHARLIE, Person
 
-__all__ = ["ALICE", "BOB", "CHARLIE", "CAPACITY", "KeptChain"]
+__all__ = ["ALICE", "BOB", "CAPACITY", "CHARLIE", "KeptChain"]
 
 CAPACITY = 2**20
 
@@ -71,7 +71,7 @@ class KeptChain:
         return [self.step(*people) for _ in range(count)]
 
     @staticmethod
-    def _prove(key: str, entry: dict) -> StorageProof:  # type: ignore[type-arg]
+    def _prove(key: str, entry: dict) -> StorageProof:
         _, height, number = key.split("/")
         data, chunk = object_store.read(entry["object"]), entry["chunk"]
         path = tuple(node.hex() for node in chunk_path(data, chunk))

@@ -11,7 +11,8 @@ import { startSignIn } from "./sign_in_panel.js";
 
 const find = (selector) => document.querySelector(selector);
 const RECENT = 8;
-const LINKED = new Set(["stakes on proposals", "deposits for proposals"]); // the address's page names the proposals
+const locked = (address) => `/addresses/${address}/#locked`; // it names the proposals
+const PAGES = { "stakes on proposals": locked, "deposits for proposals": locked, "bond as a keeper": (address) => `/keepers/${address}/` };
 const PURPOSES = { rewards: "rewards that are not ripe", stakes: "stakes on proposals", deposits: "deposits for proposals", bond: "bond as a keeper" };
 const topics = new Set();
 const waits = new Map(); // address -> what waits
@@ -92,7 +93,7 @@ function drawBalance(view) {
       element(
         "tr",
         { class: amount ? false : "nothing" },
-        element("th", { scope: "row" }, LINKED.has(words) && amount ? element("a", { href: `/addresses/${view.address}/#locked` }, words) : words),
+        element("th", { scope: "row" }, amount && PAGES[words] ? element("a", { href: PAGES[words](view.address) }, words) : words),
         element("td", { class: "right num" }, amount ? format(amount, { isGrouped: true }) : "0"),
       )),
   );

@@ -37,7 +37,7 @@ export function party(address, names) {
 /** What a transaction did, in words; the recipient of a transfer is filled in when the API has told it. */
 export function describe(item, names) {
   if (item.role === "mined") return element("span", {}, "mined ", element("a", { href: `/blocks/${item.height}/` }, `block ${group(item.height)}`));
-  if (item.role === "returned") return element("span", {}, "came back in ", element("a", { href: `/blocks/${item.height}/` }, `block ${group(item.height)}`));
+  if (item.role === "returned") return element("span", {}, "came back or was paid in ", element("a", { href: `/blocks/${item.height}/` }, `block ${group(item.height)}`));
   const words = WORDS[item.kind]?.[item.role] ?? WORDS[item.kind]?.sent ?? item.kind;
   const place = element("span", {}, `${words} `);
   if (item.kind !== "transfer") return place;

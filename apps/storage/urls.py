@@ -1,0 +1,14 @@
+"""Addresses of the storage app's pages. They stand before the explorer's, whose patterns take any name."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from apps.storage import views
+
+app_name = "storage"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("keepers/", views.keeper_list, name="keeper_list"),
+    path("keepers/join/", views.keeper_join, name="keeper_join"),
+    path("keepers/<str:address>/", views.keeper_detail, name="keeper_detail"),
+    path("audits/", views.audit_list, name="audit_list"),
+    path("audits/<int:height>/<int:number>/", views.audit_detail, name="audit_detail"),
+]
