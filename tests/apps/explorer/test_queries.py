@@ -16,9 +16,13 @@ from django.test.utils import CaptureQueriesContext
 from apps.chain.mempool import submit_transaction
 from apps.chain.models import Block
 from apps.explorer import kept, reports
+from apps.storage import health
+from apps.storage.models import Audit
 from protocol.encoding import encode
+from protocol.transactions import Keeper
 from tests.apps.chain.miner import Miner
-from tests.protocol.cast import ALICE, BOB, DAVE, transfer
+from tests.apps.storage.keepers import KeptChain
+from tests.protocol.cast import ALICE, BOB, CHARLIE, DAVE, transfer
 
 pytestmark = pytest.mark.django_db
 BASELINE = Path(__file__).with_name("query_baseline.json")
@@ -30,9 +34,15 @@ def no_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def extend(miner: Miner, first: int, count: int) -> None:
-    """Blocks with a payment each, one that was replaced, one report and one pending transaction more."""
+    """Blocks with a payment and a keeper's answers each, one that was replaced, one report and one pending
+    transaction more.
+    """
+    kept_chain = KeptChain(miner)
     for number in range(first, first + count):
-        block = miner.extend(signed=[transfer(ALICE, (DAVE, 5), (BOB, 1), sequence=number)])
+        if number == 0:
+            kept_chain.sign(CHARLIE, Keeper(2**20, "https://charlie.example/", 10**8))
+        kept_chain.waiting.append(transfer(ALICE, (DAVE, 5), (BOB, 1), sequence=number))
+        block = kept_chain.step(CHARLIE)
     reports.make_report(block.model)
     miner.submit(round=5)
     submit_transaction(encode(transfer(BOB, (DAVE, 5), sequence=first).to_json()))
@@ -46,6 +56,7 @@ def count_queries(client: Client, paths: dict[str, str]) -> dict[str, int]:
     counts = {}
     for pattern, path in paths.items():
         kept.forget()
+        health.forget()
         with CaptureQueriesContext(
             connection,
         ) as captured:
@@ -60,7 +71,11 @@ def count_queries(client: Client, paths: dict[str, str]) -> dict[str, int]:
 def name_things() -> dict[str, str]:
     """Names of a block in the middle of the chain."""
     block = Block.objects.get(height=2, canonical=True)
+    audit = Audit.objects.filter(outcome="answered")[0]
     return {
+        "keeper": audit.address,
+        "audit": f"{audit.height}/{audit.number}",
+        "held": audit.object,
         "height": "2",
         "hash": block.hash,
         "prefix": block.hash[:6],

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from apps.chain.models import Block
+from apps.chain.models import Block, Transaction
 from apps.chain.selectors import get_entry, get_params, list_entries
 from apps.chain.services import connect_block, disconnect_block
 from apps.storage.models import Audit, Ending, KeeperEvent, KeeperSummary, Outcome, Progress, Replica
@@ -13,6 +13,8 @@ from protocol.transactions import Keeper
 from tests.apps.storage.keepers import ALICE, BOB, CAPACITY, CHARLIE, KeptChain
 
 pytestmark = pytest.mark.django_db
+ALLOCATED = 10**14
+"""Base units with which Alice begins."""
 MODELS = (Audit, Replica, KeeperEvent, KeeperSummary, Progress)
 
 
@@ -59,9 +61,8 @@ def tell_story(chain: KeptChain) -> None:
     chain.steps(2, ALICE, CHARLIE)
 
 
-def test_a_keepers_life_becomes_rows(chain: KeptChain) -> None:
-    tell_story(chain)
-    check_against_ledger()
+def check_lives() -> None:
+    """Turns and endings are those of the story."""
     lives = {
         person.name: [
             row.kind
@@ -78,14 +79,13 @@ def test_a_keepers_life_becomes_rows(chain: KeptChain) -> None:
     assert {address for address, _ in endings} == {CHARLIE.address, BOB.address}
 
 
-def test_earnings_and_burned_bonds_add_up_to_what_the_ledger_moved(chain: KeptChain) -> None:
-    tell_story(chain)
+def check_sums() -> None:
+    """Earnings and burned bonds add up to what the ledger moved."""
     alice = KeeperSummary.objects.get(address=ALICE.address)
-    allocated = 10**14
     locked = get_entry(f"keeper/{ALICE.address}")["bond"]  # type: ignore[index]
     balance = get_entry(f"account/{ALICE.address}")["balance"]  # type: ignore[index]
     assert alice.earned > 0
-    assert balance + locked == allocated + alice.earned
+    assert balance + locked == ALLOCATED + alice.earned
     slashed = sum(row.slashed for row in KeeperSummary.objects.all())
     assert slashed == get_entry("supply")["burned"] > 0  # type: ignore[index]
     for row in KeeperSummary.objects.all():
@@ -95,15 +95,21 @@ def test_earnings_and_burned_bonds_add_up_to_what_the_ledger_moved(chain: KeptCh
         assert row.placed == Replica.objects.filter(address=row.address).count()
 
 
-def test_an_answer_names_its_transaction(chain: KeptChain) -> None:
-    chain.register(ALICE, BOB)
-    chain.step()
-    answers = chain.answer(ALICE)
-    block = chain.step()
-    row = Audit.objects.get(txid=answers[0].txid)
-    assert (row.outcome, row.ended_height, row.address) == ("answered", block.height, ALICE.address)
-    assert row.first
-    assert Replica.objects.get(object=row.object, address=ALICE.address).proven_height == block.height
+def test_keepers_lives_become_rows_that_agree_with_the_ledger_and_are_made_again(chain: KeptChain) -> None:
+    tell_story(chain)
+    check_against_ledger()
+    check_lives()
+    check_sums()
+    before = read_rows()
+    Audit.objects.all().delete()
+    KeeperSummary.objects.update(earned=7)
+    call_command("rebuild_storage", "--batch", "5", verbosity=0)
+    assert read_rows() == before
+    for model in MODELS:
+        model.objects.all().delete()
+    block = chain.step()  # what is behind catches up with it
+    disconnect_block(block_hash=block.hash)
+    assert read_rows() == before
 
 
 def test_a_missed_challenge_ends_the_replica_and_burns_of_the_bond(chain: KeptChain) -> None:
@@ -112,6 +118,10 @@ def test_a_missed_challenge_ends_the_replica_and_burns_of_the_bond(chain: KeptCh
     chain.steps(3, ALICE)
     chain.steps(params.proof_blocks + 1)
     missed = Audit.objects.filter(outcome=Outcome.MISSED)
+    row = Audit.objects.filter(outcome=Outcome.ANSWERED, first=True)[0]
+    replica = Replica.objects.get(object=row.object, address=ALICE.address, height=row.height)
+    assert replica.proven_height == row.ended_height
+    assert Transaction.objects.get(txid=row.txid).sender == ALICE.address
     paid = missed.filter(first=False).order_by("height", "number").first()
     assert paid is not None
     assert paid.ended_height == paid.height + params.proof_blocks
@@ -135,22 +145,3 @@ def test_taking_blocks_back_and_connecting_them_again_gives_the_same_rows(chain:
         connect_block(block_hash=block.hash)
         assert read_rows() == seen.pop()
     assert read_rows() == after
-
-
-def test_the_rows_are_made_again_from_the_blocks(chain: KeptChain) -> None:
-    tell_story(chain)
-    before = read_rows()
-    Audit.objects.all().delete()
-    KeeperSummary.objects.update(earned=7)
-    call_command("rebuild_storage", "--batch", "5", verbosity=0)
-    assert read_rows() == before
-
-
-def test_rows_that_are_behind_catch_up_with_the_next_block(chain: KeptChain) -> None:
-    tell_story(chain)
-    before = read_rows()
-    for model in MODELS:
-        model.objects.all().delete()
-    block = chain.step()
-    disconnect_block(block_hash=block.hash)
-    assert read_rows() == before

@@ -38,7 +38,7 @@ def test_no_request_brings_an_answer_that_the_schema_does_not_know(chain: KeptCh
     chain.register(ALICE)
     chain.steps(2, ALICE)
     audit = Audit.objects.filter(outcome=Outcome.ANSWERED)[0]
-    names = {
+    names: dict[str, Any] = {
         "address": ALICE.address,
         "object_id": audit.object,
         "height": audit.height,
