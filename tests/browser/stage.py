@@ -35,7 +35,6 @@ from apps.pool.coordinator import Coordinator  # noqa: E402
 from apps.pool.dispatch import LeaseQueue  # noqa: E402
 from apps.pool.messages import Effort, RunReport, Worker  # noqa: E402
 from apps.pool.models import Publication, Run  # noqa: E402
-from apps.storage.models import Audit  # noqa: E402
 from protocol.blocks import Block as BlockContents  # noqa: E402
 from protocol.crypto import address, public_key, sha3_256  # noqa: E402
 from protocol.encoding import encode  # noqa: E402
@@ -43,12 +42,10 @@ from protocol.errors import NotMinable  # noqa: E402
 from protocol.params import CAI  # noqa: E402
 from protocol.transactions import Output, Transfer, sign_transaction  # noqa: E402
 from tests.apps.chain.miner import Miner, submit  # noqa: E402
-from tests.apps.storage.keepers import CHARLIE, KeptChain  # noqa: E402
 from tests.browser import keeping  # noqa: E402
 from tests.browser.pool_cast import fill_pool  # noqa: E402
 
 BLOCKS = 27  # more than a page of the list
-KEPT = 6  # of those, how many somebody keeps their models
 SECONDS = 4  # from block to block, as Miner makes them
 SLACK = 12  # how old the last block is in the beginning, so that others may follow it at once
 STEPS = 600
@@ -73,8 +70,7 @@ class Stage:
         """A chain with transfers, one fork, and a block that this pool has trained."""
         call_command("migrate", verbosity=0)
         init_chain(now=int(time.time()) - (BLOCKS + 1) * SECONDS - SLACK)
-        self.miner.extend_by(BLOCKS - 3 - KEPT)
-        kept = self._keep()
+        self.miner.extend_by(BLOCKS - 3)
         transfer = self._transfer()
         included = self.miner.extend(signed=[transfer])
         stale = self._make_stale()
@@ -96,7 +92,6 @@ class Stage:
                 "unread": included.model,
                 "outside": stale.model,
             }
-            | kept
             | self._fill_pool(won["hash"], transfer.txid)
             | self._report_on(won["hash"])
         )
@@ -214,18 +209,6 @@ class Stage:
         is, the chain of the stage does not stall.
         """
         return get_tip().timestamp + 3.9
-
-    def _keep(self) -> dict[str, Any]:
-        """A keeper registers and answers for some blocks; from then on it is silent."""
-        chain = KeptChain(self.miner)
-        chain.register(CHARLIE)
-        chain.steps(KEPT - 1, CHARLIE)
-        audit = Audit.objects.filter(outcome="answered", first=False).order_by("height", "number")[0]
-        return {
-            "keeper": CHARLIE.address,
-            "audit": f"{audit.height}/{audit.number}",
-            "held": audit.object,
-        }
 
     def _fill_pool(self, block: str, txid: str) -> dict[str, Any]:
         row = Block.objects.get(hash=block)
