@@ -10,8 +10,9 @@ from protocol.merkle import CHUNK_BYTES, chunk_path
 from protocol.params import CAI
 from protocol.transactions import Body, Keeper, Leave, StorageProof, sign_transaction
 
-SECRETS = tuple(sha3_256(f"coinai/testing/{name}".encode()) for name in ("bob", "charlie"))
-KEEPERS = {address(public_key(secret)): secret for secret in SECRETS}
+BOB = sha3_256(b"coinai/testing/bob")
+DORA = sha3_256(b"dora")  # begins with nothing
+KEEPERS = {address(public_key(secret)): secret for secret in (BOB, DORA)}
 CAPACITY = 2**24
 
 

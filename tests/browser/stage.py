@@ -35,6 +35,7 @@ from apps.pool.coordinator import Coordinator  # noqa: E402
 from apps.pool.dispatch import LeaseQueue  # noqa: E402
 from apps.pool.messages import Effort, RunReport, Worker  # noqa: E402
 from apps.pool.models import Publication, Run  # noqa: E402
+from apps.storage.models import Audit  # noqa: E402
 from protocol.blocks import Block as BlockContents  # noqa: E402
 from protocol.crypto import address, public_key, sha3_256  # noqa: E402
 from protocol.encoding import encode  # noqa: E402
@@ -42,10 +43,12 @@ from protocol.errors import NotMinable  # noqa: E402
 from protocol.params import CAI  # noqa: E402
 from protocol.transactions import Output, Transfer, sign_transaction  # noqa: E402
 from tests.apps.chain.miner import Miner, submit  # noqa: E402
+from tests.apps.storage.keepers import CHARLIE, KeptChain  # noqa: E402
 from tests.browser import keeping  # noqa: E402
 from tests.browser.pool_cast import fill_pool  # noqa: E402
 
 BLOCKS = 27  # more than a page of the list
+KEPT = 6  # of those, how many somebody keeps their models
 SECONDS = 4  # from block to block, as Miner makes them
 SLACK = 12  # how old the last block is in the beginning, so that others may follow it at once
 STEPS = 600
@@ -70,7 +73,8 @@ class Stage:
         """A chain with transfers, one fork, and a block that this pool has trained."""
         call_command("migrate", verbosity=0)
         init_chain(now=int(time.time()) - (BLOCKS + 1) * SECONDS - SLACK)
-        self.miner.extend_by(BLOCKS - 3)
+        self.miner.extend_by(BLOCKS - 3 - KEPT)
+        kept = self._keep()
         transfer = self._transfer()
         included = self.miner.extend(signed=[transfer])
         stale = self._make_stale()
@@ -92,6 +96,7 @@ class Stage:
                 "unread": included.model,
                 "outside": stale.model,
             }
+            | kept
             | self._fill_pool(won["hash"], transfer.txid)
             | self._report_on(won["hash"])
         )
@@ -138,6 +143,8 @@ class Stage:
 
     def keep(self) -> dict[str, Any]:
         """Two keepers offer room, and answer from now on."""
+        self._transfer(self._next_sequence(), keeping.DORA)
+        self.connect()
         keeping.register()
         self.keeps = True
         return {}
@@ -174,11 +181,7 @@ class Stage:
 
     def pay(self) -> dict[str, Any]:
         """Alice sends something, and it waits in the mempool."""
-        account = get_entry(f"account/{address(public_key(ALICE))}") or {"sequence": 0}
-        pending = Transaction.objects.filter(sender=address(public_key(ALICE)), status="pending")
-        before = pending.filter(sequence__lt=FAR).count()
-        transaction = self._transfer(account["sequence"] + before)
-        return {"txid": transaction.txid}
+        return {"txid": self._transfer(self._next_sequence()).txid}
 
     def reorganise(self) -> dict[str, Any]:
         """The last block leaves the chain for a sibling."""
@@ -210,6 +213,18 @@ class Stage:
         """
         return get_tip().timestamp + 3.9
 
+    def _keep(self) -> dict[str, Any]:
+        """A keeper registers and answers for some blocks; from then on it is silent."""
+        chain = KeptChain(self.miner)
+        chain.register(CHARLIE)
+        chain.steps(KEPT - 1, CHARLIE)
+        audit = Audit.objects.filter(outcome="answered", first=False).order_by("height", "number")[0]
+        return {
+            "keeper": CHARLIE.address,
+            "audit": f"{audit.height}/{audit.number}",
+            "held": audit.object,
+        }
+
     def _fill_pool(self, block: str, txid: str) -> dict[str, Any]:
         row = Block.objects.get(hash=block)
         members = (address(public_key(ALICE)), address(public_key(sha3_256(b"bob"))), row.miner)
@@ -231,8 +246,15 @@ class Stage:
         connect_block(block_hash=rival.hash)
         return Block.objects.get(hash=stale.hash)
 
-    def _transfer(self, sequence: int = 0) -> Any:
-        body = Transfer((Output(address(public_key(sha3_256(b"bob"))), 1234 * CAI + 5_000_000),))
+    @staticmethod
+    def _next_sequence() -> int:
+        """What Alice signs next."""
+        account = get_entry(f"account/{address(public_key(ALICE))}") or {"sequence": 0}
+        pending = Transaction.objects.filter(sender=address(public_key(ALICE)), status="pending")
+        return account["sequence"] + pending.filter(sequence__lt=FAR).count()
+
+    def _transfer(self, sequence: int = 0, to: bytes = sha3_256(b"bob")) -> Any:
+        body = Transfer((Output(address(public_key(to)), 1234 * CAI + 5_000_000),))
         transaction = sign_transaction(
             ALICE, network="testing", kind="transfer", sequence=sequence, fee=25_000, body=body
         )

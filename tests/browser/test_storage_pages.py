@@ -1,0 +1,59 @@
+"""An audit's page checks lot and proof itself; the estimate of a keeper's income follows what is typed."""
+
+import json
+from urllib.parse import quote
+
+from playwright.sync_api import Route, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.site import Site
+
+STEPS = ("beacon", "lot", "transaction", "chunk", "path")
+
+
+def test_an_audit_checks_itself_and_notices_another_chunk(site: Site, open_page: OpenPage) -> None:
+    page = open_page(f"/audits/{site.cast['audit']}/")
+    status = page.locator("[data-audit-status]")
+    expect(status).to_contain_text("Proved")
+    for step in STEPS:
+        expect(page.locator(f'[data-step="{step}"]')).to_have_attribute("data-state", "passed")
+
+    def forge(route: Route) -> None:
+        answer = json.loads(route.fetch().text())
+        answer["chunk"] = (answer["chunk"] + 1) % answer["chunks"] if answer["chunks"] > 1 else 1
+        route.fulfill(json=answer)
+
+    page.route("**/api/v1/audits/**", forge)
+    page.reload()
+    expect(status).to_contain_text("does not hold")
+    expect(page.locator('[data-step="lot"]')).to_have_attribute("data-state", "failed")
+    expect(page.locator('[data-step="path"]')).to_have_attribute("data-state", "skipped")
+
+
+def test_a_forged_answer_is_noticed(site: Site, open_page: OpenPage) -> None:
+    page = open_page("/audits/")
+
+    def forge(route: Route) -> None:
+        answer = json.loads(route.fetch().text())
+        first = answer["proof"]["data"][0]
+        answer["proof"]["data"] = ("B" if first == "A" else "A") + answer["proof"]["data"][1:]
+        route.fulfill(json=answer)
+
+    page.route("**/api/v1/audits/**", forge)
+    page.goto(f"{site.url}/audits/{site.cast['audit']}/")
+    expect(page.locator("[data-audit-status]")).to_contain_text("does not hold")
+    expect(page.locator('[data-step="lot"]')).to_have_attribute("data-state", "passed")
+    expect(page.locator('[data-step="transaction"]')).to_have_attribute("data-state", "failed")
+
+
+def test_the_estimate_follows_the_capacity_as_the_server_computes_it(site: Site, open_page: OpenPage) -> None:
+    page = open_page("/keepers/join/")
+    names = ("per-day", "per-block", "share", "replicas", "bytes", "bond")
+    for amount, unit in (("3", "MiB"), ("0.25", "GiB")):
+        page.get_by_label("Space that you offer").fill(amount)
+        page.get_by_label("Unit of the space").select_option(unit)
+        typed = [page.locator(f"[data-{name}]").inner_text() for name in names]
+        plain = open_page(f"/keepers/join/?capacity={quote(amount)}&unit={unit}", java_script_enabled=False)
+        assert typed == [plain.locator(f"[data-{name}]").inner_text() for name in names]
+    page.get_by_label("Space that you offer").fill("much")
+    expect(page.locator("#capacity-problem")).to_contain_text("must be a number above 0")
