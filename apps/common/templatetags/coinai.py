@@ -3,6 +3,7 @@
 import functools
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from apps.common import formats
 from apps.common.glyph import describe_layer, render_glyph
+from protocol.errors import ERRORS
 
 register = template.Library()
 
@@ -150,6 +152,24 @@ def health_state(status: str) -> dict[str, str]:
     """How a part of the node is (apps/common/health.py)."""
     colour, sign, words = HEALTH_STATES[status]
     return {"colour": colour, "sign": sign, "words": words}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """A reason for refusing something, as the page of the API lists it."""
+
+    code: int
+    name: str
+    words: str
+
+
+@register.simple_tag
+def error_codes() -> list[ErrorCode]:
+    """All coded errors, in the order of their codes."""
+    return [
+        ErrorCode(code, kind.name, " ".join((kind.__doc__ or "").partition("\n\n")[0].split()))
+        for code, kind in sorted(ERRORS.items())
+    ]
 
 
 RUN_STATES = {

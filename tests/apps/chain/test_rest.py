@@ -10,6 +10,7 @@ from apps.chain.models import Block
 from apps.common import object_store
 from protocol.crypto import digest
 from protocol.encoding import decode, encode
+from protocol.errors import ERRORS
 from protocol.merkle import is_included
 from tests.apps.chain.miner import Miner
 from tests.apps.chain.sending import send
@@ -240,3 +241,12 @@ def test_the_documentation_page_uses_nothing_foreign(client: Client) -> None:
     assert "swagger-ui" in page
     assert "http://" not in page
     assert "https://" not in page
+
+
+def test_the_type_of_a_problem_leads_to_what_it_says(client: Client, genesis: Block) -> None:
+    problem = client.get("/api/v1/blocks/77").json()
+    path, _, anchor = problem["type"].partition("#")
+    page = client.get(path).content.decode()
+    assert f'<tr id="{anchor}">' in page
+    assert page.count('<tr id="error-') == len(ERRORS)
+    assert 'href="/blocks/"' in page
