@@ -192,7 +192,8 @@ class Stage:
         return {"hash": rival.hash}
 
     def miner_connects(self, contents: BlockContents) -> Block:
-        """Evaluate and connect a block on the tip."""
+        """Evaluate and connect a block on the tip, once its round has ended."""
+        time.sleep(max(0.0, contents.header.timestamp - time.time()))
         return connect_block(block_hash=evaluate_block(block_hash=submit(contents).hash).hash)
 
     def best(self) -> dict[str, Any]:
