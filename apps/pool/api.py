@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 
-def get_effort(seconds: int = 3600) -> dict[str, int | float | None]:
+def get_effort(seconds: int = 3600) -> selectors.EffortTotals:
     """What the pool's workers report of the last ``seconds``."""
     return selectors.get_effort(seconds)
 

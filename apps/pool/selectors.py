@@ -1,7 +1,7 @@
 """Reads of the pool."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
@@ -179,7 +179,20 @@ def pool_numbers() -> dict[str, int | float]:
     }
 
 
-def get_effort(seconds: int) -> dict[str, int | float | None]:
+class EffortTotals(TypedDict):
+    """What workers spent; ``joules`` is None where nobody measures energy."""
+
+    trainings: int
+    handed_in: int
+    cancelled: int
+    cpu_seconds: float
+    nonces_tried: int
+    workers: int
+    joules: float | None
+    metered: int
+
+
+def get_effort(seconds: int) -> EffortTotals:
     """What workers report of the last ``seconds``: trainings begun, how they ended, and the processor time,
     nonces and workers of all leases heard of in that time. ``joules`` is None when nobody measures energy,
     else it is that of the ``metered`` workers.

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from apps.chain.models import Block, Peer, SyncState
-from apps.chain.monitoring import check_clock_of_peers
 from apps.chain.node import Node
 from apps.chain.peers import keeping, sampling
 from apps.chain.peers.errors import CheckpointMissed
 from apps.chain.peers.hub import Hub
+from apps.chain.peers.monitoring import check_agreement
 from apps.chain.peers.reading import get_sync
 from apps.chain.peers.states import may_publish
 from apps.chain.selectors import get_tip
@@ -60,7 +60,7 @@ async def test_a_sample_of_them_is_scored_all_the_same(
     await run_node(
         hub, lambda: get_tip().hash == desk.tip.hash and not Block.objects.filter(assumed=True).exists()
     )
-    assert await hub.threads.run(check_clock_of_peers) is None
+    assert await hub.threads.run(check_agreement) is None
     await peer.hang_up()
 
 
@@ -121,9 +121,9 @@ def test_the_clock_is_held_against_the_median_of_three_or_more(
     keeping.keep()
     assert SyncState.objects.get().is_clock_right == is_right
     assert may_publish() == is_right
-    problem = check_clock_of_peers()
+    problem = check_agreement()
     assert (problem is None) == is_right
-    assert problem is None or "clock" in problem
+    assert problem is None or "clock" in problem.detail
 
 
 def test_a_node_without_peers_counts_as_synchronised_and_one_with_peers_not_yet(
