@@ -5,6 +5,7 @@ the pool's key above all. Made again into the same folder, it copies only object
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -35,11 +36,21 @@ TIP = (
 )
 
 
+@contextlib.contextmanager
+def only_for_this_account() -> Iterator[None]:
+    """Files made meanwhile can be read by nobody else: sessions and uploads are in a dump."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@only_for_this_account()
 def make(configuration: Configuration, folder: Path) -> str:
     """Write a backup into the folder; returns the tip that it holds. Raises SetupError."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
-    os.umask(0o077)  # sessions and uploads are in the dump
     (folder / MANIFEST).unlink(missing_ok=True)  # without it, an interrupted backup is none
     with site(configuration, broker=False) as environment:
         url = environment["DATABASE_URL"]

@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import django
+import hypothesis
 import pytest
 
 from tests.servers import Servers, make_servers
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 TESTS = Path(__file__).resolve().parent
 # Folders whose tests are about the site; running only others loads no settings and starts no server.

@@ -101,7 +101,7 @@ def test_a_child_that_does_not_listen_is_killed(
     job: TrainingJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     deaf = tmp_path / "python"
-    ready = '{"event": "ready", "device": "deaf", "threads": 1, "cpu_seconds": 0.0}'
+    ready = '{"event": "ready", "device": "deaf", "threads": 1, "gpu": null, "cpu_seconds": 0.0}'
     deaf.write_text(f"#!/bin/sh\necho '{ready}'\nexec sleep 60\n")
     deaf.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(deaf))
