@@ -87,7 +87,7 @@ def _refuse(wish: Wish, workers: dict[str, EnrolledWorker]) -> ProtocolError | N
 
 def _take_waiting(count: int, tip: str) -> list[Lease]:
     """Leases that were cut and that nobody has been sent: each claimer locks others."""
-    waiting = Lease.objects.select_for_update(skip_locked=True, of=("self",))
+    waiting = Lease.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
     waiting = waiting.select_related("template__point_table")
     free = waiting.filter(state=LeaseState.OPEN, template__status__in=LIVING, template__parent=tip)
     return list(free.order_by("created_at")[:count])
@@ -108,7 +108,9 @@ def _cut(
     if template is None or not wishes:
         return []
     terms = {key: _choose_terms(workers[key], template, now) for key in {wish.worker for wish in wishes}}
-    locked = Template.objects.select_for_update().filter(epoch=template.epoch, status=TemplateStatus.OPEN)
+    locked = Template.objects.select_for_update(no_key=True).filter(
+        epoch=template.epoch, status=TemplateStatus.OPEN
+    )
     start = locked.values_list("next_nonce", flat=True).first()
     if start is None:
         return []

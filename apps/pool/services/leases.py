@@ -56,7 +56,9 @@ def create_lease(*, epoch: int, member: Member | None = None) -> Lease | None:
     with transaction.atomic():
         # The row lock makes the cut exclusive; the exclusion constraint would refuse an overlap besides.
         template = (
-            Template.objects.select_for_update().filter(epoch=epoch, status=TemplateStatus.OPEN).first()
+            Template.objects.select_for_update(no_key=True)
+            .filter(epoch=epoch, status=TemplateStatus.OPEN)
+            .first()
         )
         if template is None or template.next_nonce >= template.nonce_limit:
             return None
@@ -170,7 +172,9 @@ def expire_leases(which: QuerySet[Lease] | None = None) -> list[Lease]:
     if which is None:
         which = Lease.objects.filter(state=LeaseState.RUNNING, expires_at__lt=now)
     with transaction.atomic():
-        locked = which.select_for_update(skip_locked=True, of=("self",)).select_related("template")
+        locked = which.select_for_update(skip_locked=True, no_key=True, of=("self",)).select_related(
+            "template"
+        )
         expired = list(locked)
         ids = [lease.id for lease in expired]
         Lease.objects.filter(id__in=ids).update(state=LeaseState.EXPIRED, ended_at=now)

@@ -96,7 +96,11 @@ def _record(lease: Lease, token: str, nonce: int, claimed_error: int, model: str
     try:
         with transaction.atomic():
             # Locked: between this check and the commit the lease can neither expire nor become void.
-            held = Lease.objects.select_for_update().filter(id=lease.id, token_hash=lease.token_hash).first()
+            held = (
+                Lease.objects.select_for_update(no_key=True)
+                .filter(id=lease.id, token_hash=lease.token_hash)
+                .first()
+            )
             if held is None or not _takes_models(held):
                 raise explain_refusal(lease.id, token)
             submission = Submission.objects.create(

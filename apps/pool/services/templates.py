@@ -100,7 +100,9 @@ def _same_work(parent: str, problem: str, grammar: str) -> Q:
 
 
 def _void(which: Q) -> Voided:
-    templates = list(Template.objects.select_for_update().exclude(status=TemplateStatus.VOID).filter(which))
+    templates = list(
+        Template.objects.select_for_update(no_key=True).exclude(status=TemplateStatus.VOID).filter(which)
+    )
     epochs = tuple(template.epoch for template in templates)
     if not epochs:
         return Voided((), (), 0)

@@ -41,7 +41,7 @@ function facts({ report, shape, data_bytes: size }) {
     ["To be judged by", group(report.validation), "examples"],
     ["Guessing errs", percent(report.majority_error), "by always naming the most frequent class"],
     ["An example", shape.join(" × "), `channels × height × width, ${group(shape[0] * shape[1] * shape[2])} bytes`],
-    ["Data set", bytes(size), `from ${report.source.toUpperCase()}`],
+    ["Data set", bytes(size), report.source === "pictures" ? "from pictures" : `from ${report.source.toUpperCase()}`],
     ["Duplicates", group(report.duplicates), "examples that are there before, in the same part"],
     ["Overlap", group(report.overlap), "to be judged by and learnt from as well"],
     ["Contradictions", group(report.contradictions), "the same input with another class"],
@@ -85,9 +85,9 @@ function strip(upload, row, name) {
   const sheet = [SHEET_COLUMNS * cell[0] - GAP, rows * cell[1] - GAP];
   const svg = document.createElementNS(SVG, "svg");
   const attributes = {
-    class: `strip${channels === 1 ? " examples-ink" : ""}`,
+    class: `example-strip${channels === 1 ? " examples-ink" : ""}`,
     viewBox: `0 ${row * cell[1]} ${sheet[0]} ${cell[1] - GAP}`,
-    preserveAspectRatio: "xMinYMid slice",
+    preserveAspectRatio: "xMinYMid meet",
     role: "img",
     "aria-label": `Examples of ${name}`,
   };

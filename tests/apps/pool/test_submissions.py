@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.chain import api as chain
 from apps.common import object_store
@@ -26,6 +26,7 @@ from protocol.errors import FalseClaim, ModelIgnoresWiring, NotMinable, WrongMod
 from protocol.grammar import compute_seed
 from protocol.model_file import ModelTensors, wiring_mask, write_model
 from tests.apps.pool import world
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("start")
 
@@ -132,6 +133,29 @@ def test_of_the_same_model_handed_in_at_once_one_is_taken() -> None:
     for thread in threads:
         thread.join()
     assert sorted(results) == ["duplicate"] * 3 + ["taken"]
+
+
+def test_a_model_is_taken_while_a_new_block_voids_its_lease() -> None:
+    lease = world.taken_lease()
+    here = "SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database()"
+    waiting = f"SELECT 1 FROM pg_locks WHERE NOT granted AND pid IN ({here})"
+
+    def void() -> None:
+        services.void_epochs(parent="0" * 64, problem="0" * 64, grammar="0" * 64)
+        connection.close()
+
+    def waits() -> bool:
+        with connection.cursor() as cursor:
+            return cursor.execute(waiting).fetchone() is not None
+
+    voiding = threading.Thread(target=void)
+    with transaction.atomic():  # the lease is locked, the model's row is there, and nothing is committed
+        lease.hand_in(1)
+        voiding.start()
+        wait_until(waits, seconds=60)  # the voiding has locked the template, and comes to the lease
+    voiding.join()
+    assert Submission.objects.count() == 1
+    assert Lease.objects.get().state == "void"
 
 
 def test_a_model_that_is_not_better_is_refused() -> None:
