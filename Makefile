@@ -16,9 +16,9 @@ run: .python ## install what is missing, then run the whole system on http://127
 
 test: .python ## install what is missing, then run the linters, the type checker and all tests
 	@$(PYTHON) install.py test
-	@$(MAKE) --no-print-directory check
+	@# Whole systems mostly wait, and the type checker has one process: side by side they take the time of one.
+	@$(MAKE) --no-print-directory --output-sync=line -j2 check test-systems
 	$(VENV) -m pytest -q -n auto -m "not network"
-	$(VENV) -m pytest -q -m network
 
 test-thorough: .python ## the random tests of the rules once more, with five times as many examples
 	@$(PYTHON) install.py test
@@ -58,6 +58,11 @@ check: ## linters, type checker and import directions alone, without installing
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
 	.venv/bin/lint-imports
+
+.PHONY: test-systems
+test-systems:
+	@# What they start are programs of their own, and no jobs of this make.
+	env -u MAKEFLAGS -u MFLAGS $(VENV) -m pytest -q -m network
 
 format: ## put the sources into the one format
 	$(VENV) -m ruff check --fix --select I .
