@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from protocol.architecture import Architecture, TensorSpec, derive_architecture, model_bytes
+from protocol.architecture import Architecture, TensorSpec, model_bytes, scan_architecture
 from protocol.errors import NotMinable
 from protocol.grammar import Grammar, compute_seed
 from protocol.model_file import ModelTensors, wiring_mask, write_model
@@ -40,7 +40,7 @@ def find_network(
     while True:
         seed = compute_seed(previous, transactions, nonce)
         try:
-            _, architecture = derive_architecture(params, grammar, problem, seed)
+            architecture = scan_architecture(params, grammar, problem, seed)
         except NotMinable:
             nonce += 1
             continue
