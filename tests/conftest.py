@@ -5,6 +5,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+# As the site has it, before anything imports NumPy (docs/decisions/0036).
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import django
 import hypothesis
 import pytest
