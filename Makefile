@@ -25,7 +25,7 @@ test-thorough: .python ## the random tests of the rules once more, with five tim
 	TESTS_THOROUGH=5 $(VENV) -m pytest -q -n auto tests/protocol tests/vectors
 
 bench: .python ## measure, and print the tables of the README
-	@$(PYTHON) install.py run
+	@$(PYTHON) install.py bench
 	$(VENV) -m benchmarks
 
 bench-explorer: .python ## measure pages, API and live updates on synthetic chains (BLOCKS="--full --keep FOLDER": a million blocks, kept)

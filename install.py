@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Installs what `make run` and `make test` need into .venv, and does nothing when it is there already.
+"""Installs what `make run`, `make test` and `make bench` need into .venv, and does nothing when it is there
+already.
 
-Usage: `python3.11 install.py run` or `python3.11 install.py test`. Standard library only: this is the first
-program that runs on a bare machine. Every failure ends with one line that says what to do.
+Usage: `python3.11 install.py run` (or `test`, or `bench`). Standard library only: this is the first program
+that runs on a bare machine. Every failure ends with one line that says what to do.
 """
 
 import sys
@@ -26,7 +27,11 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 CONSTRAINTS = ROOT / "constraints.txt"
-REQUIREMENTS = {"run": ("site.txt", "embedded.txt", "worker.txt"), "test": ("test.txt",)}
+REQUIREMENTS = {
+    "run": ("site.txt", "embedded.txt", "worker.txt"),
+    "bench": ("site.txt", "embedded.txt", "worker.txt", "benchmarks.txt"),
+    "test": ("test.txt",),
+}
 CHROMIUM = Path("/usr/bin/chromium")  # where tests/browser looks for it
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 # What an installation takes, with room to spare: with the CPU build of torch, and with the CUDA build.

@@ -1,6 +1,7 @@
 """Networks for the benchmarks: what the devnet's miners meet, trained a little, for usual values."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,16 +44,18 @@ def load_task(params: ChainParams) -> Task:
 
 def find_architectures(task: Task, count: int) -> list[tuple[bytes, Architecture]]:
     """The seeds and networks of the first minable nonces."""
-    grammar, found = parse_grammar(shipped_grammar("default")), []
+    return list(itertools.islice(scan_minable(task, "11" * 32, "22" * 32), count))
+
+
+def scan_minable(task: Task, previous: str, transactions: str) -> Iterator[tuple[bytes, Architecture]]:
+    """The seeds and networks of the minable nonces, one after the other."""
+    grammar = parse_grammar(shipped_grammar("default"))
     for nonce in itertools.count():
-        seed = compute_seed("11" * 32, "22" * 32, nonce)
+        seed = compute_seed(previous, transactions, nonce)
         try:
-            found.append((seed, scan_architecture(task.params, grammar, task.problem, seed)))
+            yield seed, scan_architecture(task.params, grammar, task.problem, seed)
         except NotMinable:
             continue
-        if len(found) == count:
-            return found
-    raise AssertionError
 
 
 def build_network(seed: bytes, architecture: Architecture) -> Network:

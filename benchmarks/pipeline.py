@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha3_256
 from pathlib import Path
@@ -13,12 +14,13 @@ from protocol.merkle import object_id
 from protocol.params import ChainParams
 from protocol.problem import parse_problem
 from workers.data_set import read_data_set
-from workers.mining import Lease, Miner, Run
+from workers.forecast import Forecast
+from workers.mining import Lease, Miner, Run, Trainer
 from workers.objects import ObjectCache
 from workers.training_process import TrainingProcess
 
-NONCES = 1024
-"""Nonces of a lease, as many as the devnet's pool hands out."""
+NONCES = 2**16
+"""Nonces of a lease, as the devnet's pool cuts them."""
 
 
 @dataclass
@@ -55,8 +57,10 @@ class MemoryCoordinator:
 class Pipeline:
     """A miner with everything it needs in a temporary folder."""
 
-    def __init__(self, params: ChainParams) -> None:
-        self.params = params
+    def __init__(self, params: ChainParams, trainer: "Trainer | None" = None, name: str = "bench") -> None:
+        """``trainer``: instead of a training child. ``name`` decides which networks are met."""
+        self.params, self.name, self._given = params, name, trainer
+        self.forecasts: dict[str, Forecast] = {}
         manifest, self.data_bytes = load_genesis_problem(params.network)
         text = shipped_grammar("default")
         self.problem, self.grammar = parse_problem(manifest, params), parse_grammar(text)
@@ -74,21 +78,32 @@ class Pipeline:
         self.objects = ObjectCache(Path(self._folder.name), "http://127.0.0.1:1")
         for name in self._names:
             self.objects.fetch(name, max_bytes=2**30)
-        self.trainer = TrainingProcess()
-        self.trainer.wait_ready()
+        self._child = None if self._given else TrainingProcess()
+        if self._child is not None:
+            self._child.wait_ready()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.trainer.stop()
+        if self._child is not None:
+            self._child.stop()
         self._folder.cleanup()
 
-    def mine(self, seconds: float, *, target_error: int, is_target_moving: bool = True) -> MemoryCoordinator:
-        """Work on one lease, each time with other transactions, so that its networks are new."""
+    def mine(
+        self,
+        seconds: float,
+        *,
+        target_error: int,
+        is_target_moving: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> MemoryCoordinator:
+        """Work on one lease, each time with other transactions, so that its networks are new; what was learnt
+        stays.
+        """
         self._leases += 1
         lease = Lease(
-            id=f"bench-{self._leases}",
+            id=f"{self.name}-{self._leases}",
             previous="33" * 32,
-            transactions=sha3_256(self._leases.to_bytes(4, "big")).hexdigest(),
+            transactions=sha3_256(f"{self.name}/{self._leases}".encode()).hexdigest(),
             nonce_start=0,
             nonce_end=NONCES,
             problem=self._names[0],
@@ -99,5 +114,8 @@ class Pipeline:
             expires=time.time() + seconds,
         )
         coordinator = MemoryCoordinator(lease, target_error, is_target_moving)
-        Miner(coordinator, self.trainer, self.objects).mine()
+        trainer = self._given or self._child
+        if trainer is None:
+            raise RuntimeError("the pipeline was not entered")
+        Miner(coordinator, trainer, self.objects, self.forecasts, clock).mine()
         return coordinator

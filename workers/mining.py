@@ -5,7 +5,9 @@ Coordinator, and the training child through the port Trainer. It imports no torc
 """
 
 import heapq
+import itertools
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -19,17 +21,33 @@ from protocol.errors import NotMinable
 from protocol.grammar import compute_seed, parse_grammar
 from protocol.params import ChainParams
 from protocol.problem import parse_problem
+from protocol.threshold import compute_quality
+from workers.forecast import (
+    BATCH,
+    EPOCHS,
+    LEAST_STEPS,
+    NOISE,
+    Forecast,
+    Opinion,
+    Option,
+    choose_rate,
+    compute_hope,
+    describe,
+)
 from workers.messages import Message
 from workers.objects import ObjectCache
-from workers.predictor import NOISE, predict_quality
+from workers.predictor import estimate_step_time
 from workers.training_process import TrainerDiedError, TrainingJob, TrainingResult
 
 # In equilibrium a block takes 1 + raise / fall = 3.5 rounds: a training of 1.2 leaves time for two or three
 # of them.
 TRAINING_ROUNDS = 1.2
 LEAST_SHARE = 0.4  # of a training's time; with less left, the lease ends
-SCAN_SHARE = 0.1  # of a training's time goes to choosing what to train, at most
-KEPT_CANDIDATES = 64
+SCAN_SHARE = 0.1  # of a lease's time goes to choosing what to train, at most
+KEPT_CANDIDATES = 256
+ABANDONED_SHARE = 0.8  # of what a run that was given up might have gained at best, it is taken to have gained
+MISSED_BY = 200  # millibits, at least
+JUDGED_AT_ONCE = 64
 CHECK_EVERY = 32  # nonces between two looks at the clock
 MAX_DEATHS = 3  # of the training child in one lease
 log = logging.getLogger(__name__)
@@ -143,20 +161,31 @@ class Trainer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A minable nonce and what is expected of it, in millibits (with noise: see choose_candidates)."""
+    """A minable nonce, and a draw from what its network may reach beyond what its features tell, in
+    millibits.
+    """
 
     nonce: int
-    expected: float
+    bonus: float
     architecture: Architecture
+    features: tuple[float, ...]
+    step_time: float
 
 
 class Miner:
-    """The work on one lease."""
+    """The work on one lease. ``forecast``: what earlier leases of the same problem have taught."""
 
-    def __init__(self, coordinator: Coordinator, trainer: Trainer, objects: ObjectCache) -> None:
-        self.coordinator, self.trainer = coordinator, trainer
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        trainer: Trainer,
+        objects: ObjectCache,
+        forecasts: "dict[str, Forecast] | None" = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.coordinator, self.trainer, self.clock = coordinator, trainer, clock
         self.lease = lease = coordinator.lease
-        self.started = time.monotonic()
+        self.started = clock()
         self.tried = self.skipped = self.deaths = 0
         self._cpu_before = time.process_time() + trainer.cpu_seconds
         params = lease.params
@@ -164,36 +193,68 @@ class Miner:
         self.grammar = parse_grammar(objects.read(lease.grammar, max_bytes=params.max_grammar_bytes))
         self.data = objects.fetch(self.problem.data, max_bytes=self.problem.data_bytes)
         check_data_set(self.data.read_bytes(), self.problem, params)
+        known = {} if forecasts is None else forecasts
+        self.forecast = known.setdefault(lease.problem, Forecast(self.problem.train))
+        self.chance = random.Random(lease.id)  # noqa: S311 -- no secret
+        self.longest = min(TRAINING_ROUNDS * params.round_seconds, lease.budget_seconds)
 
     def mine(self) -> None:
         """Train the most promising nonces, best first, until the time is up or the lease is over."""
-        seconds = min(TRAINING_ROUNDS * self.lease.params.round_seconds, self.lease.budget_seconds)
-        for candidate in self.choose_candidates(seconds * SCAN_SHARE):
-            left = self.lease.budget_seconds - (time.monotonic() - self.started)
-            if self.coordinator.is_cancelled() or left < seconds * LEAST_SHARE:
+        candidates = self.choose_candidates(self.lease.budget_seconds * SCAN_SHARE)
+        while candidates and not self.coordinator.is_cancelled():
+            left = self.lease.budget_seconds - (self.clock() - self.started)
+            candidate, option = self._choose_next(candidates)
+            seconds = self.longest * option.share
+            if left < seconds * LEAST_SHARE:
                 break
-            self._try_candidate(candidate, min(seconds, left))
+            candidates.remove(candidate)
+            self._try_candidate(candidate, option, min(seconds, left))
         self._report_work()
 
     def choose_candidates(self, seconds: float) -> list[Candidate]:
         """Scan nonces for ``seconds`` at most and return the best, best first.
 
-        The prediction is uncertain; a draw from that uncertainty is added, so that other networks than the
-        predictor's favourite get their chance too (Thompson sampling), and the pool's workers do not all
-        train the same one.
+        The forecast is uncertain; draws from that uncertainty are used, so that other networks than its
+        favourite get their chance too (Thompson sampling), and the pool's workers do not all train the same
+        one.
         """
         best: list[tuple[float, int, Candidate]] = []
-        chance = random.Random(self.lease.id)  # noqa: S311 -- no secret
-        deadline = time.monotonic() + seconds
-        for nonce, architecture in self._scan(deadline):
-            expected = predict_quality(architecture) + chance.gauss(0.0, NOISE)
-            entry = (expected, nonce, Candidate(nonce, expected, architecture))
-            if len(best) < KEPT_CANDIDATES:
-                heapq.heappush(best, entry)
-            elif entry > best[0]:
-                heapq.heapreplace(best, entry)
+        opinion, deadline = self.forecast.draw(self.chance), self.clock() + seconds
+        found = self._scan(deadline)
+        while some := list(itertools.islice(found, JUDGED_AT_ONCE)):
+            candidates = [self._describe(nonce, architecture) for nonce, architecture in some]
+            options = self._judge(candidates, opinion)
+            entries = [
+                (option.worth, candidate.nonce, candidate)
+                for option, candidate in zip(options, candidates, strict=True)
+            ]
+            best = heapq.nlargest(KEPT_CANDIDATES, [*best, *entries])
         self._report_work()
-        return [entry[2] for entry in sorted(best, reverse=True)]
+        return [candidate for _, _, candidate in best]
+
+    def _describe(self, nonce: int, architecture: Architecture) -> Candidate:
+        bonus = self.chance.gauss(0.0, NOISE)
+        return Candidate(nonce, bonus, architecture, describe(architecture), estimate_step_time(architecture))
+
+    def _choose_next(self, candidates: list[Candidate]) -> tuple[Candidate, Option]:
+        """The candidate that is best by what is known now, and how to train it."""
+        options = self._judge(candidates, self.forecast.draw(self.chance))
+        place = max(range(len(candidates)), key=lambda number: options[number].worth)
+        return candidates[place], options[place]
+
+    def _judge(self, candidates: list[Candidate], opinion: Opinion) -> list[Option]:
+        """The best training of each candidate."""
+        return opinion.choose(
+            [candidate.features for candidate in candidates],
+            [candidate.step_time for candidate in candidates],
+            [candidate.bonus for candidate in candidates],
+            self._get_target_quality(),
+            self.longest,
+        )
+
+    def _get_target_quality(self) -> int:
+        """Millibits that the next model should have."""
+        return compute_quality(min(max(1, self.coordinator.target_error - 1), 10**6))
 
     def _scan(self, deadline: float) -> Iterator[tuple[int, Architecture]]:
         """The minable nonces of the lease, in order, until the deadline, the end of the range or a cancel."""
@@ -210,11 +271,12 @@ class Miner:
 
     def _is_over(self, deadline: float) -> bool:
         # A grammar with few minable nonces gets more time: without a candidate the whole lease is lost.
-        is_late = time.monotonic() > deadline and self.tried > self.skipped
+        is_late = self.clock() > deadline and self.tried > self.skipped
         return is_late or self.coordinator.is_cancelled()
 
-    def _try_candidate(self, candidate: Candidate, seconds: float) -> None:
+    def _try_candidate(self, candidate: Candidate, option: Option, seconds: float) -> None:
         """Train one candidate; submit it when it is wanted."""
+        began = self.clock()
         run = Run(candidate.nonce, candidate.architecture, "training")
         self.coordinator.report_run(run)
 
@@ -230,7 +292,7 @@ class Miner:
             self.coordinator.report_run(run, point)
             self._report_work()
 
-        job = self._make_job(candidate, seconds)
+        job = self._make_job(candidate, option, seconds)
         try:
             result = self.trainer.train(job, on_event, self.coordinator.is_cancelled)
         except TrainerDiedError as death:
@@ -240,7 +302,26 @@ class Miner:
             if self.deaths >= MAX_DEATHS:
                 raise
             return
+        self._learn(candidate, option, run, result, self.clock() - began)
         self._finish(run, result)
+
+    def _learn(
+        self, candidate: Candidate, option: Option, run: Run, result: TrainingResult, seconds: float
+    ) -> None:
+        """Improve the forecast by what came out."""
+        if result.state in ("finished", "abandoned"):
+            # Also of those that were given up: where none ends, too fast a guess would let none end for ever.
+            self.forecast.learn_pace(candidate.step_time, option.batch, run.steps, seconds)
+        if result.error is not None:
+            quality = float(compute_quality(max(1, result.error)))
+        elif result.state == "abandoned" and run.error is not None and run.steps >= LEAST_STEPS:
+            # It would have missed the target; by how much is a guess.
+            gain = 1000 * math.log2(compute_hope(run.steps / max(1, run.total_steps), run.steps))
+            hoped = compute_quality(min(max(1, run.error), 10**6)) + ABANDONED_SHARE * gain
+            quality = min(hoped, self._get_target_quality() - MISSED_BY)
+        else:
+            return
+        self.forecast.learn(candidate.features, option.batch, run.total_steps, quality)
 
     def _finish(self, run: Run, result: TrainingResult) -> None:
         if result.state == "failed":
@@ -253,7 +334,7 @@ class Miner:
         self.coordinator.report_run(replace(run, state=state, error=result.error or run.error))
         self._report_work()
 
-    def _make_job(self, candidate: Candidate, seconds: float) -> TrainingJob:
+    def _make_job(self, candidate: Candidate, option: Option, seconds: float) -> TrainingJob:
         lease, problem = self.lease, self.problem
         return TrainingJob(
             run=f"{lease.id}:{candidate.nonce}",
@@ -265,6 +346,9 @@ class Miner:
             data=str(self.data),
             seconds=seconds,
             target_error=self._get_limit(),
+            max_epochs=EPOCHS * option.share * option.batch / BATCH,
+            batch=option.batch,
+            peak_rate=choose_rate(option.steps),
         )
 
     def _get_limit(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workers import VERSION
 from workers.client import WorkerInfo
+from workers.forecast import Forecast
 from workers.load import Meter, count_places
 from workers.objects import DEFAULT_QUOTA, ObjectCache
 from workers.training_process import TrainingProcess
@@ -33,6 +34,12 @@ def get_objects(site_url: str) -> ObjectCache:
 def get_meter(gpu: str | None) -> Meter:
     """This machine's meter; ``gpu`` as the training child tells it."""
     return Meter(places=count_places(), gpu=gpu)
+
+
+@functools.cache
+def get_forecasts() -> dict[str, Forecast]:
+    """What this process has learnt about networks, by the id of the problem."""
+    return {}
 
 
 def get_worker_info(number: int = 0) -> WorkerInfo:

@@ -109,7 +109,8 @@ class Slot:
             began = time.monotonic()
             detail = ""
             try:
-                Miner(lease, trainer, runtime.get_objects(self.site_url)).mine()
+                objects = runtime.get_objects(self.site_url)
+                Miner(lease, trainer, objects, runtime.get_forecasts()).mine()
             except (ObjectError, ProtocolError, TrainerDiedError, OSError, ValueError) as error:
                 detail = f"{type(error).__name__}: {error}"
                 log.warning("lease %s ended early: %s", lease.lease.id, detail)

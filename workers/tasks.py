@@ -39,7 +39,8 @@ def mine(lease: str, lease_token: str, site_url: str) -> None:
         with LeaseConnection(
             site_url, str(lease), lease_token, worker, is_stopping=is_stopping, meter=meter
         ) as connection:
-            Miner(connection, trainer, runtime.get_objects(site_url)).mine()
+            objects = runtime.get_objects(site_url)
+            Miner(connection, trainer, objects, runtime.get_forecasts()).mine()
     except LeaseRefusedError as refusal:
         log.info("lease %s was not given: %s", lease, refusal)
     except (ObjectError, ProtocolError, TrainerDiedError, OSError, ValueError, WebSocketException) as error:

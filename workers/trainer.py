@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,9 +38,12 @@ PR_SET_PDEATHSIG = 1
 class Trainer:
     """State of the child between jobs: the device, and the last data set, ready to train on."""
 
-    def __init__(self, device: Device, output: IO[bytes]) -> None:
+    def __init__(
+        self, device: Device, output: IO[bytes], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.device = device
         self.output = output
+        self.clock = clock
         self.cancelled: set[str] = set()
         self._loaded: tuple[str, Examples, DataSet] | None = None
 
@@ -80,8 +84,22 @@ class Trainer:
             row = [round(point.seconds, 3), point.step, round(point.loss, 5), point.error]
             self.send("point", run=job.run, point=row, total_steps=total_steps)
 
-        plan = TrainingPlan(seconds=job.seconds, target_error=job.target_error)
-        outcome = train(network, examples, plan, seed=number, is_cancelled=is_cancelled, report=report)
+        plan = TrainingPlan(
+            seconds=job.seconds,
+            target_error=job.target_error,
+            max_epochs=job.max_epochs,
+            batch=job.batch,
+            peak_rate=job.peak_rate,
+        )
+        outcome = train(
+            network,
+            examples,
+            plan,
+            seed=number,
+            is_cancelled=is_cancelled,
+            report=report,
+            clock=self.clock,
+        )
         if outcome.state != "finished":
             return TrainingResult(outcome.state)
         self.send("scoring", run=job.run, steps=outcome.steps)

@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from workers.forecast import LEAST_STEPS, compute_hope
 from workers.network import Network, Weights
 
 PREVIEW_EXAMPLES = 1000  # validation examples behind a curve point; the whole set would cost a second
 LOSS_MEMORY = 0.95  # of the smoothed loss that the page shows
-CHECKPOINTS = (0.15, 0.33, 0.5, 0.7, 0.85)  # shares of a run at which it may be given up
-LEAST_STEPS = 50  # before these an error says little
+CHECKPOINTS = (0.15, 0.33, 0.5, 0.7, 0.85, 1.0)  # shares of a run at which it may be given up
+PREVIEW_DEVIATIONS = 1.5  # by so many standard deviations the whole set may be better than the preview
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class TrainingPlan:
     """How to train. Errors are shares in ppm, as on the chain."""
 
     seconds: float  # wall clock; the schedule is stretched to end with it
-    max_epochs: int = 24  # enough for small data sets, which end before their time
+    max_epochs: float = 24.0  # enough for small data sets, which end before their time
     batch: int = 64
     peak_rate: float = 1e-2
     warm_up: float = 0.25  # share of the run in which the rate rises
@@ -97,7 +98,9 @@ class FlatAdamW:
             parameter.data, parameter.grad = view, gradient
             start = end
         self.first, self.second = torch.zeros_like(self.value), torch.zeros_like(self.value)
-        self.weight_decay, self.betas, self.steps = weight_decay, betas, torch.zeros(())
+        self.weight_decay, self.betas = weight_decay, betas
+        # The fused kernel reads it where the parameters are.
+        self.steps = torch.zeros((), device=self.value.device)
 
     def step(self, rate: float) -> None:
         """Apply the gradients (those of missing connections dropped) and clear them."""
@@ -129,17 +132,6 @@ def compute_rate(plan: TrainingPlan, progress: float) -> float:
     return plan.peak_rate * (plan.final_rate + (1.0 - plan.final_rate) * max(rest, 0.0))
 
 
-def compute_hope(progress: float, steps: int) -> float:
-    """By how much the rest of a run may still divide its error: 80 to 90% of the measured runs did less.
-
-    Measured on digits (225 steps a run) and Fashion-MNIST (500 to 2000): early steps divide it by more than
-    late ones, and the falling rate brings some 30% in any case.
-    """
-    if steps < LEAST_STEPS:
-        return math.inf
-    return 1.0 + (1.0 - progress) * (0.3 + 120.0 / steps)
-
-
 def train(
     network: Network,
     examples: Examples,
@@ -156,7 +148,7 @@ def train(
     generator = torch.Generator().manual_seed(seed)
     optimizer = FlatAdamW(network, plan.weight_decay)
     count = len(examples.train_y)
-    max_steps = max(1, plan.max_epochs * count // plan.batch)
+    max_steps = max(1, round(plan.max_epochs * count / plan.batch))
     started = last_point = clock()
     step, order, smoothed, elapsed, progress = 0, torch.empty(0, dtype=torch.long), 0.0, 0.0, 0.0
     pending = list(CHECKPOINTS)
@@ -176,17 +168,30 @@ def train(
         now = clock()
         elapsed = now - started
         progress = max(step / max_steps, elapsed / plan.seconds)
-        is_due = bool(pending) and progress >= pending[0]
-        if now - last_point >= plan.point_seconds or is_due or progress >= 1.0:
+        is_due = progress >= 1.0 or (step >= LEAST_STEPS and progress >= pending[0])
+        if is_due or now - last_point >= plan.point_seconds:
             last_point = now
             if not math.isfinite(smoothed):
                 return Outcome("abandoned", step, elapsed)
             error = preview_error(network, examples)
             report(Point(elapsed, step, smoothed, error), round(step / min(progress, 1.0)))
-            if is_due and error > plan.target_error * compute_hope(pending.pop(0), step):
+            if is_due and is_hopeless(error, plan, min(progress, 1.0), step, examples):
                 return Outcome("abandoned", step, elapsed)
+        if is_due:
+            pending = [share for share in pending if share > progress]
     network.eval()
     return Outcome("finished", step, elapsed)
+
+
+def is_hopeless(error: int, plan: TrainingPlan, progress: float, steps: int, examples: Examples) -> bool:
+    """Whether a run with a preview of ``error`` ppm will miss the target. At its end that spares it
+    quantization and scoring.
+    """
+    hope = compute_hope(progress, steps)
+    if progress >= 1.0:
+        wrong = error * min(PREVIEW_EXAMPLES, len(examples.validation_y)) / 1_000_000
+        hope += PREVIEW_DEVIATIONS / math.sqrt(max(1.0, wrong))
+    return error > plan.target_error * hope
 
 
 def preview_error(network: Network, examples: Examples) -> int:

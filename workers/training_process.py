@@ -49,6 +49,12 @@ class TrainingJob:
     seconds: float
     target_error: int
     """ppm; a run that will not get below is given up."""
+    max_epochs: float = 24.0
+    """Passes over the training set, after which it ends before its time."""
+    batch: int = 64
+    """Examples of a step."""
+    peak_rate: float = 1e-2
+    """The highest learning rate."""
 
 
 @dataclass(frozen=True, slots=True)

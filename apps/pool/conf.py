@@ -98,7 +98,8 @@ class PoolSettings:
 
 DEFAULTS: dict[str, PoolSettings] = {
     "main": PoolSettings(),
-    "devnet": PoolSettings(payout_seconds=60.0),
+    # Its nonces have no end, so that choosing among many costs nobody anything (decision 33).
+    "devnet": PoolSettings(nonces_per_lease=2**16, payout_seconds=60.0),
     "testing": PoolSettings(
         budget_seconds=5,
         lease_seconds=4.0,

@@ -1,9 +1,11 @@
 """The mining loop over an in-memory coordinator: what it trains, what it submits, when it stops."""
 
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -14,10 +16,10 @@ from protocol.params import TESTING
 from protocol.problem import Problem
 from tests.workers.conftest import Contents
 from workers import mining
+from workers.forecast import PRIOR, Forecast, Opinion, Option, describe
 from workers.messages import Message
 from workers.mining import Lease, Miner, Run
 from workers.objects import ObjectCache
-from workers.predictor import predict_quality
 from workers.training_process import TrainerDiedError, TrainingJob, TrainingResult
 
 
@@ -154,9 +156,59 @@ def test_it_trains_what_promises_most_first(
     lease: Lease, cache: ObjectCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mining, "NOISE", 0.0)
-    _, trainer = mine(lease, cache, [finished(300_000)] * 5)
-    promises = [predict_quality(parse_architecture(job.text, (1, 8, 8), 10)) for job in trainer.jobs]
+    forecast = Certain(1200)
+    coordinator = MemoryCoordinator(lease)
+    trainer = FakeTrainer(coordinator, [*[finished(300_000)] * 5, TrainingResult("cancelled")])
+    Miner(coordinator, trainer, cache, {lease.problem: forecast}).mine()
+    architectures = [parse_architecture(job.text, (1, 8, 8), 10) for job in trainer.jobs]
+    promises = [expect(describe(architecture)) for architecture in architectures]
     assert promises == sorted(promises, reverse=True)
+
+
+class Certain(Forecast):
+    """Goes by what is expected at first and by the longest training alone."""
+
+    def draw(self, chance: Random) -> Opinion:
+        drawn = super().draw(chance)
+        return ByQuality(drawn.weights, drawn.full_steps, drawn.pace, drawn.error)
+
+    def learn(self, features: Sequence[float], batch: int, steps: int, quality: float) -> None:
+        pass
+
+
+class ByQuality(Opinion):
+    def choose(
+        self,
+        features: Sequence[Sequence[float]],
+        step_times: Sequence[float],
+        bonuses: Sequence[float],
+        target: float,
+        seconds: float,
+    ) -> list[Option]:
+        return [Option(1.0, 64, 450.0, expect(row)) for row in features]
+
+
+def expect(features: Sequence[float]) -> float:
+    return sum(expected * value for (_, expected, _), value in zip(PRIOR[3:], features, strict=True))
+
+
+def test_what_a_lease_taught_is_known_in_the_next(lease: Lease, cache: ObjectCache) -> None:
+    forecasts: dict[str, Forecast] = {}
+    for name in ("one", "two"):
+        coordinator = MemoryCoordinator(replace(lease, id=name))
+        results = [finished(300_000), TrainingResult("abandoned"), TrainingResult("cancelled")]
+        Miner(coordinator, FakeTrainer(coordinator, [*results]), cache, forecasts).mine()
+    assert list(forecasts) == [lease.problem]
+    # The cancelled ones teach nothing; those that were given up after ten steps, only the machine's pace.
+    assert forecasts[lease.problem].seen == 2
+
+
+def test_trainings_that_were_given_up_teach_the_pace(lease: Lease, cache: ObjectCache) -> None:
+    forecasts: dict[str, Forecast] = {}
+    coordinator, ticks = MemoryCoordinator(lease), itertools.count(0.0, 0.25)
+    trainer = FakeTrainer(coordinator, [TrainingResult("abandoned"), TrainingResult("cancelled")])
+    Miner(coordinator, trainer, cache, forecasts, clock=lambda: next(ticks)).mine()
+    assert forecasts[lease.problem].pace > 2
 
 
 def test_a_dead_trainer_costs_one_nonce_three_cost_the_lease(lease: Lease, cache: ObjectCache) -> None:
