@@ -27,7 +27,7 @@ from protocol.blocks import Block as BlockContents
 from protocol.blocks import parse_block
 from protocol.commitment import Change, Entry
 from protocol.errors import ObjectMissing
-from protocol.transactions import Reward, SignedTransaction, compute_debit
+from protocol.transactions import Keeper, Reward, SignedTransaction, compute_debit
 
 CATCH_UP = 1000
 """Blocks that one connected block may add at most, when the rows are behind: the node must go on."""
@@ -153,8 +153,9 @@ def list_entries(
 ) -> list[AddressEntry]:
     """What each transaction of a block did to each address that it touches, and what came back in it."""
     entries = []
+    bonds = list_bonds_before(contents, ledger_changes)
     for position, item in enumerate(contents.transactions):
-        for address, kind, change, fee in list_changes(item, block.reward):
+        for address, kind, change, fee in list_changes(item, block.reward, bonds.get(item.txid, 0)):
             entries.append(
                 AddressEntry(
                     address=address,
@@ -195,9 +196,10 @@ def compute_returns(contents: BlockContents, changes: Sequence[Change]) -> dict[
         elif family == "reward" and change.before is not None and change.after is None:
             address = str(change.before["address"])
             gains[address] = gains.get(address, 0) - int(str(change.before["amount"]))
+    bonds = list_bonds_before(contents, changes)
     for item in contents.transactions:
         if isinstance(item, SignedTransaction):
-            for address, _, amount, _ in list_changes(item, 0):
+            for address, _, amount, _ in list_changes(item, 0, bonds.get(item.txid, 0)):
                 gains[address] = gains.get(address, 0) - amount
     return {address: gains[address] for address in sorted(gains) if gains[address] > 0}
 
@@ -206,8 +208,30 @@ def _read_balance(account: Entry | None) -> int:
     return 0 if account is None else int(str(account["balance"]))
 
 
-def list_changes(item: Reward | SignedTransaction, reward: int) -> Iterable[tuple[str, str, int, int]]:
-    """(address, kind, change, fee) for each address of a transaction; ``reward`` is what its block paid."""
+def list_bonds_before(contents: BlockContents, changes: Sequence[Change]) -> dict[str, int]:
+    """What was locked already when a transaction set a keeper's bond anew, by its id: only the difference
+    leaves the balance (docs/protocol.md §2).
+    """
+    # One that was leaving got its bond back earlier in this block, or could not have set it.
+    bonds = {
+        change.key.removeprefix("keeper/"): int(str(change.before["bond"]))
+        for change in changes
+        if change.key.startswith("keeper/") and change.before is not None and not change.before["leaving"]
+    }
+    found: dict[str, int] = {}
+    for item in contents.transactions:
+        if isinstance(item, SignedTransaction) and isinstance(item.body, Keeper):
+            found[item.txid] = bonds.get(item.sender, 0)
+            bonds[item.sender] = item.body.bond
+    return found
+
+
+def list_changes(
+    item: Reward | SignedTransaction, reward: int, bond: int
+) -> Iterable[tuple[str, str, int, int]]:
+    """(address, kind, change, fee) for each address of a transaction; ``reward`` is what its block paid,
+    ``bond`` what a keeper had locked before it.
+    """
     if isinstance(item, Reward):
         return [(item.address, "mined", reward, 0)]
     received: dict[str, int] = {}
@@ -215,7 +239,7 @@ def list_changes(item: Reward | SignedTransaction, reward: int) -> Iterable[tupl
         received[output.to] = received.get(output.to, 0) + output.amount
     back = received.pop(item.sender, 0)
     kind = "sent" if received or not back else "self"
-    change = back - compute_debit(item.body, chain.get_params()) - item.fee
+    change = back + bond - compute_debit(item.body, chain.get_params()) - item.fee
     others = [(address, "received", amount, 0) for address, amount in received.items()]
     return [(item.sender, kind, change, item.fee), *others]
 

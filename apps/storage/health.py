@@ -102,6 +102,12 @@ def read_health() -> Health:
     )
 
 
+def find_factor_without_keepers(health: Health) -> int:
+    """The largest factor of an object, if fewer keepers serve than that; else 0."""
+    largest = max((row.factor for row in health.holdings), default=0)
+    return largest if 0 < len(health.serving) < largest else 0
+
+
 def forget() -> None:
     """Keep nothing: tests use many chains in one process."""
     _kept.clear()

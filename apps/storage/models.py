@@ -1,8 +1,9 @@
 """What the ledger forgets of storage: audits and how they ended, replicas that came and went, keepers' lives.
 
-All rows are projections of the best chain: written when a block is connected, taken back exactly when it is
-disconnected, made again from the blocks by `manage.py rebuild_storage`. What is (capacity, used bytes, bond,
-replicas) stands in the ledger and is read there.
+All rows but the last kind are projections of the best chain: written when a block is connected, taken back
+exactly when it is disconnected, made again from the blocks by `manage.py rebuild_storage`. What is (capacity,
+used bytes, bond, replicas) stands in the ledger and is read there. `KeeperBeat` is what keepers that run
+beside this node say of themselves.
 """
 
 from django.db import models
@@ -141,3 +142,36 @@ class Progress(models.Model):
 
     def __str__(self) -> str:
         return f"projected to block {self.height}"
+
+
+class KeeperBeat(models.Model):
+    """What a keeper beside this node said of itself last (`apps.storage.keeping.reporting.Report`)."""
+
+    address = models.CharField(primary_key=True, max_length=90, db_collation="C")
+    pid = models.IntegerField()
+    started_at = models.DateTimeField()
+    beat_at = models.DateTimeField()
+    state = models.CharField(max_length=16)
+    capacity = models.BigIntegerField()  # bytes that it is to offer
+    quota = models.BigIntegerField()  # bytes that its folder may take
+    stored_bytes = models.BigIntegerField()
+    disk_free = models.BigIntegerField()
+    held = models.BigIntegerField()  # objects in its folder
+    assigned = models.BigIntegerField()
+    missing = models.BigIntegerField()  # of those, how many are not in its folder
+    missing_bytes = models.BigIntegerField()
+    unavailable = models.BigIntegerField()  # of those, how many nobody has given for a while
+    full = models.CharField(max_length=5, blank=True)  # what a download found no room in: "disk" or "quota"
+    bond = models.BigIntegerField()  # base units
+    least_bond = models.BigIntegerField()  # that the rule asks for what it offers
+    lacking = models.BigIntegerField()  # base units that its account lacks for the bond
+    misses = models.BigIntegerField()  # in a row
+    open_challenges = models.BigIntegerField()
+    fetched = models.BigIntegerField()  # objects, since it started; so are the next three
+    fetch_failures = models.BigIntegerField()
+    proofs_sent = models.BigIntegerField()
+    lies = models.BigIntegerField()  # wrong answers of sources
+    careful = models.BooleanField()  # it takes nothing new, so as not to be ejected for what nobody has
+
+    def __str__(self) -> str:
+        return f"keeper {self.address} at {self.beat_at:%H:%M:%S}"

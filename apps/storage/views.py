@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from apps.chain import api as chain
 from apps.common.errors import BadParameter, NotFound
 from apps.common.explaining import explains_errors
-from apps.storage import audits, health, income, keepers, replicas, words
+from apps.storage import audits, health, income, keepers, monitoring, replicas, words
 from apps.storage.keepers import SORTS, STATES
 from apps.storage.models import Audit, Outcome
 from protocol.params import GIB
@@ -47,6 +47,7 @@ def keeper_list(request: HttpRequest) -> HttpResponse:
         "counts": keepers.count_states(now.keepers),
         "load": words.draw_load(now),
         "objects": words.draw_objects(now),
+        "few": health.find_factor_without_keepers(now),
         "open": audits.count_open(),
         "totals": keepers.sum_up(),
         "state": state,
@@ -78,6 +79,7 @@ def keeper_detail(request: HttpRequest, address: str) -> HttpResponse:
         "entry": view.entry,
         "summary": view.summary,
         "why": words.explain_keeper(view),
+        "program": monitoring.find_program(address),
         "offer": _name_offer(view.entry.capacity) if view.entry else "",
         "bars": bars,
         "most": max(bar.earned for bar in bars),

@@ -3,10 +3,11 @@
 import json
 from urllib.parse import quote
 
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.site import Site
+from tests.browser.wallet import fund, make_wallet
 
 STEPS = ("beacon", "lot", "transaction", "chunk", "path")
 
@@ -44,6 +45,54 @@ def test_a_forged_answer_is_noticed(site: Site, open_page: OpenPage) -> None:
     expect(page.locator("[data-audit-status]")).to_contain_text("does not hold")
     expect(page.locator('[data-step="lot"]')).to_have_attribute("data-state", "passed")
     expect(page.locator('[data-step="transaction"]')).to_have_attribute("data-state", "failed")
+
+
+def fill_offer(page: Page, size: str, bond: str) -> None:
+    page.get_by_label("Space that you offer").fill(size)
+    page.get_by_label("Unit of the space").select_option("MiB")
+    page.get_by_label("Where others reach it").fill("https://keeper.example")
+    page.get_by_label("Bond", exact=True).fill(bond)
+    page.get_by_role("button", name="Review and sign").click()
+
+
+def agree(page: Page, words: str) -> None:
+    box = page.get_by_role("dialog")
+    expect(box).to_contain_text(words)
+    box.get_by_role("button", name="Sign and send").click()
+    expect(box).to_have_count(0)
+
+
+def test_a_wallet_registers_a_keeper_changes_what_it_offers_and_leaves(
+    site: Site, open_page: OpenPage
+) -> None:
+    page = open_page("/keepers/join/")
+    address = make_wallet(page)
+    fund(site, address, 5)
+    site.tell("connect")
+    page.reload()
+    fill_offer(page, "2", "0.000001")
+    expect(page.locator("#bond-problem")).to_contain_text("is at least")
+    fill_offer(page, "2", "1")
+    agree(page, "You lock 1CAI as your bond.")
+    expect(page.locator("[data-sent]")).to_contain_text("Registered when a block holds")
+    site.tell("connect")
+    page.goto(f"{site.url}/keepers/{address}/")
+    expect(page.locator("#now")).to_contain_text("It takes replicas")
+    page.get_by_role("link", name="change what it offers").click()
+    fill_offer(page, "3", "0.5")
+    expect(page.locator("#bond-problem")).to_contain_text("cannot become smaller")
+    fill_offer(page, "3", "1.5")
+    agree(page, "You lock 0.5CAI more; your bond is then 1.5CAI.")
+    site.tell("connect")
+    page.goto(f"{site.url}/keepers/{address}/")
+    expect(page.locator("#life")).to_contain_text("changed what it offers")
+    page.get_by_role("button", name="Stop being a keeper").click()
+    agree(page, "Your bond comes back")
+    site.tell("connect")
+    expect(page.locator("#now")).to_contain_text("It leaves.")
+    page.goto(f"{site.url}/wallet/history/")
+    changes = page.locator("[data-txid] td.right")
+    expect(changes.filter(has_text="0.50")).to_have_count(1)  # the difference, not bonds out and back
 
 
 def test_the_estimate_follows_the_capacity_as_the_server_computes_it(site: Site, open_page: OpenPage) -> None:

@@ -8,29 +8,24 @@ there. A download that was cut off goes on from what had been checked.
 import base64
 import binascii
 import json
-import logging
 import os
 import re
-import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
-import structlog
-
 from apps.common.object_folder import ObjectFolder
 from apps.storage.errors import NoSource, SourceBadProof, SourceError, SourceTampered
+from apps.storage.keeping.blame import Blame
 from apps.storage.keeping.connecting import Connection, Limits, Resolve, resolve
 from protocol.endpoints import parse_endpoint
 from protocol.errors import ProtocolError
+from protocol.errors.base import shown
 from protocol.merkle import CHUNK_BYTES, GROUP_BYTES, GROUP_CHUNKS, find_group_nodes, group_node, join_nodes
 
 MAX_PROOF_BYTES = 16 * 1024
 _HASH = re.compile(r"[0-9a-f]{64}")
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +35,6 @@ class Source:
     endpoint: str
     is_own: bool = False
     """Named by the operator, so that a private address is right."""
-
-
-@dataclass(slots=True)
-class Blame:
-    """Who gave wrong bytes or none, and until when nothing is fetched from there; shared by all downloads."""
-
-    _until: dict[str, float] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def note(self, endpoint: str, error: SourceError) -> None:
-        """Blame a source, aloud if what it did cannot be an accident of the network."""
-        if not error.blame_seconds:
-            return
-        level = logging.WARNING if error.is_fault else logging.INFO
-        log.log(level, "source_blamed", source=endpoint, code=error.code, detail=error.detail)
-        with self._lock:
-            self._until[endpoint] = time.monotonic() + error.blame_seconds
-
-    def is_blamed(self, endpoint: str) -> bool:
-        """Whether its time is not over."""
-        with self._lock:
-            return self._until.get(endpoint, 0.0) > time.monotonic()
 
 
 class Stopped(Exception):
@@ -119,9 +92,15 @@ class _Download:
         self, fetcher: Fetcher, object_id: str, size: int, sources: list[Source], stack: ExitStack
     ) -> None:
         self._fetcher, self._object, self._size, self._stack = fetcher, object_id, size, stack
-        self._sources = [source for source in sources if not fetcher.blame.is_blamed(source.endpoint)]
+        allowed = [source for source in sources if not fetcher.blame.is_blamed(source.endpoint)]
+        # Whoever lied before comes after all who did not; among those, the order that was asked for.
+        self._sources = sorted(allowed, key=lambda source: fetcher.blame.count_lies(source.endpoint))
         self._open: dict[str, Connection] = {}
-        self._reasons: dict[str, str] = {}
+        self._reasons = {
+            source.endpoint: f"{shown(source.endpoint)} is not asked for a while, after what it gave before."
+            for source in sources
+            if source not in allowed
+        }
         self._nodes: dict[int, bytes] = {}
         if size <= GROUP_BYTES:
             self._nodes[0] = bytes.fromhex(object_id)
@@ -137,7 +116,7 @@ class _Download:
                 self._reasons[source.endpoint] = error.detail
                 # The operator's own site may be slow or away; it is asked again all the same.
                 if isinstance(error, SourceError) and (error.is_fault or not source.is_own):
-                    self._fetcher.blame.note(source.endpoint, error)
+                    self._fetcher.blame.note(source.endpoint, error, is_own=source.is_own)
         raise NoSource(self._object, " ".join(self._reasons.values()))
 
     def _connect(self, source: Source) -> Connection:

@@ -3,26 +3,32 @@
 What it knows is on the chain, in the mempool and in its folder: it may die at any moment and begin again.
 """
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections
+from django.utils import timezone
 from psycopg import OperationalError as DriverError
 
 from apps.common.errors import NotReady
+from apps.common.formats import format_coins
+from apps.common.health import Problem
 from apps.common.notify import Listener
-from apps.storage.errors import FolderFull, KeeperRuns
+from apps.storage.errors import FolderFull, KeeperRuns, NoSource
+from apps.storage.keeping.care import choose_kept_back, must_be_careful
 from apps.storage.keeping.fetching import Fetcher, Source, Stopped
+from apps.storage.keeping.reporting import BEAT_SECONDS, Report, forget_beat, list_problems, write_beat
 from apps.storage.keeping.sending import Offer, Sender
 from apps.storage.keeping.standing import Standing, list_sources, read_standing
 from apps.storage.keeping.vault import Vault
-from protocol.amounts import format_amount
-from protocol.errors import ObjectMissing, ProtocolError
+from protocol.errors import ObjectMissing, Overdraft, ProtocolError
+from protocol.transactions import compute_bond
 
 POLL_SECONDS = 1.0
 BUSY_SECONDS = 0.1
@@ -35,6 +41,8 @@ MOST_DOWNLOADS = 64
 FIRST_RETRY, LAST_RETRY = 1.0, 60.0
 URGENT_RETRY = 5.0
 """The longest wait for an object that a challenge asks for."""
+VAIN_SECONDS = 120.0
+"""An object that nobody has given for so long is counted as one that nobody has."""
 LEAVING = "leaving"
 CHANNEL = "coinai_tip"
 
@@ -51,6 +59,9 @@ class Plan:
     grace_seconds: float
     scrub_seconds: float
     """How often each object is read again and compared with its id."""
+    vain_seconds: float = VAIN_SECONDS
+    faucet: str = ""
+    """Page of the faucet for this keeper's address, where there is one."""
 
 
 @dataclass(slots=True)
@@ -59,6 +70,19 @@ class Retry:
 
     wait: float = FIRST_RETRY
     at: float = field(default_factory=time.monotonic)
+    nowhere_since: float | None = None
+    """When every source failed for the first time, if nothing else has been the reason since."""
+    full: str = ""
+    """What had no room for it: "disk" or "quota"."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was done since the start."""
+
+    fetched: int = 0
+    fetch_failures: int = 0
+    proofs_sent: int = 0
 
 
 class Keeper:
@@ -75,6 +99,12 @@ class Keeper:
         self._scrubbed_at = 0.0
         self._last: tuple[str, float] = ("", 0.0)
         self._said = ""
+        self._problems: set[str] = set()
+        self._lacking = 0
+        self._is_careful = False
+        self._counts = Counts()
+        self._started_at = timezone.now()
+        self._beat: tuple[str, float] = ("", 0.0)
         self.has_left = False
         """Whether the bond of one that was asked to leave is back."""
         self.state: dict[str, Any] = {"address": sender.address, "state": "starting"}
@@ -109,6 +139,8 @@ class Keeper:
                         time.sleep(POLL_SECONDS)
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
+        if self.has_left:
+            forget_beat(self._sender.address)
 
     def step(self) -> Standing:
         """Do all that can be done now."""
@@ -130,21 +162,44 @@ class Keeper:
         return standing
 
     def _act(self, standing: Standing) -> None:
-        for object_id in self._sender.answer(standing, self._vault.folder):
+        vain = self._list_vain(standing)
+        self._note_care(must_be_careful(standing, vain, before=self._is_careful), vain)
+        kept_back = choose_kept_back(standing, vain, self._vault.list_held())
+        answers = self._sender.answer(standing, self._vault.folder, kept_back=kept_back)
+        self._counts.proofs_sent += answers.sent
+        standing = replace(standing, sequence=standing.sequence + answers.sent)
+        for object_id in answers.broken:
             if object_id not in self._downloads and self._vault.folder.exists(object_id):
                 log.warning("object_damaged", object=object_id)
                 self._suspects.add(object_id)
                 self._begin(object_id, standing.asked[object_id])
+        self._lacking = 0
         try:
             if self.is_to_leave:
                 sent = self._sender.leave(standing)
                 self.has_left = standing.entry is None and not standing.pending
             else:
-                sent = self._sender.register(standing, self._plan.offer)
+                sent = self._sender.register(standing, self._plan.offer, is_careful=self._is_careful)
             if sent is not None:
                 log.info("sent", kind=sent.kind, txid=sent.txid[:12], fee=sent.fee)
+        except Overdraft as error:
+            self._lacking = max(1, error.needed - error.balance)
         except ProtocolError as error:
             self._say("not_registered", code=error.code, detail=error.detail, address=self._sender.address)
+
+    def _list_vain(self, standing: Standing) -> set[str]:
+        """Objects that it should hold and that nobody has."""
+        since, wanted = time.monotonic() - self._plan.vain_seconds, standing.wanted
+        return {
+            name
+            for name, retry in self._retries.items()
+            if name in wanted and retry.nowhere_since is not None and retry.nowhere_since <= since
+        }
+
+    def _note_care(self, is_careful: bool, vain: set[str]) -> None:
+        if is_careful != self._is_careful:
+            self._is_careful = is_careful
+            log.warning("takes_nothing_new" if is_careful else "takes_all_again", nobody_has=sorted(vain))
 
     def _begin(self, object_id: str, size: int) -> None:
         """Start a download unless it runs or waits for its next try."""
@@ -180,14 +235,21 @@ class Keeper:
                 self._postpone(object_id, error)
                 continue
             came = True
+            self._counts.fetched += 1
             self._retries.pop(object_id, None)
             self._suspects.discard(object_id)
             log.info("object_fetched", object=object_id)
         return came
 
     def _postpone(self, object_id: str, error: Exception) -> None:
+        self._counts.fetch_failures += 1
         retry = self._retries.setdefault(object_id, Retry())
         retry.at = time.monotonic() + retry.wait
+        retry.full = "quota" if isinstance(error, FolderFull) else "disk" * isinstance(error, OSError)
+        if not isinstance(error, NoSource):
+            retry.nowhere_since = None
+        elif retry.nowhere_since is None:
+            retry.nowhere_since = time.monotonic()
         log.warning(
             "object_not_fetched",
             object=object_id,
@@ -249,27 +311,82 @@ class Keeper:
             self._said = text
 
     def _describe(self, standing: Standing) -> None:
-        """What `/` of the keeper's server shows; a change of the state is logged."""
+        """What `/` of the keeper's server shows and the site beside it reads; changes are logged."""
         before = self.state["state"]
+        report = self._make_report(standing)
+        problems = list_problems(report, self._plan.faucet)
         entry = standing.entry or {}
-        missing = sum(not self._vault.has(name, size) for name, size in standing.assigned.items())
         self.state = {
-            "address": self._sender.address,
-            "state": _name_state(standing, is_to_leave=self.is_to_leave),
+            "address": report.address,
+            "state": report.state,
             "height": standing.height,
             "capacity": entry.get("capacity", 0),
             "used": entry.get("used", 0),
-            "bond": entry.get("bond", 0),
-            "misses": entry.get("misses", 0),
-            "assigned": len(standing.assigned),
-            "missing": missing,
-            "open_challenges": len(standing.challenges),
+            "bond": report.bond,
+            "misses": report.misses,
+            "assigned": report.assigned,
+            "missing": report.missing,
+            "unavailable": report.unavailable,
+            "open_challenges": report.open_challenges,
             "pending_transactions": len(standing.pending),
-            "stored_bytes": self._vault.used,
-            "quota": self._vault.quota,
+            "stored_bytes": report.stored_bytes,
+            "quota": report.quota,
+            "disk_free": report.disk_free,
+            "liars": [
+                {"source": name, "lies": one.lies, "until": int(one.until), "last": one.detail}
+                for name, one in self._fetcher.blame.list_liars()
+            ],
+            "problems": [{"detail": one.detail, "do": one.remedy} for one in problems.values()],
         }
-        if self.state["state"] != before:
-            log.info("keeper", balance=format_amount(max(0, standing.balance)), **self.state)
+        if report.state != before:
+            shown = {name: value for name, value in self.state.items() if name not in ("liars", "problems")}
+            log.info("keeper", balance=format_coins(max(0, standing.balance)), **shown)
+        self._tell(problems)
+        key = f"{report.state} {list(problems)}"
+        if key != self._beat[0] or time.monotonic() > self._beat[1] + BEAT_SECONDS:
+            write_beat(report, pid=os.getpid(), started_at=self._started_at)
+            self._beat = (key, time.monotonic())
+
+    def _tell(self, problems: dict[str, Problem]) -> None:
+        """Log what has become wrong, and what is so no more."""
+        for name, one in problems.items():
+            if name not in self._problems:
+                log.warning("problem", about=name, detail=one.detail, do=one.remedy)
+        for name in self._problems - problems.keys():
+            log.info("problem_is_over", about=name)
+        self._problems = set(problems)
+
+    def _make_report(self, standing: Standing) -> Report:
+        entry, vault = standing.entry or {}, self._vault
+        missing = [name for name, size in standing.assigned.items() if not vault.has(name, size)]
+        vain = self._list_vain(standing)
+        return Report(
+            address=self._sender.address,
+            state=_name_state(standing, is_to_leave=self.is_to_leave),
+            capacity=self._plan.offer.capacity,
+            quota=vault.quota,
+            stored_bytes=vault.used,
+            disk_free=vault.disk_free,
+            held=len(vault.list_held()),
+            assigned=len(standing.assigned),
+            missing=len(missing),
+            missing_bytes=sum(standing.assigned[name] for name in missing if name not in self._downloads),
+            unavailable=sum(name in vain for name in missing),
+            full=min(
+                {self._retries[name].full for name in missing if name in self._retries} - {""}, default=""
+            ),
+            bond=int(entry.get("bond", 0)),
+            least_bond=compute_bond(standing.params, int(entry.get("capacity", 0))),
+            lacking=self._lacking,
+            misses=int(entry.get("misses", 0)),
+            max_misses=standing.params.max_misses,
+            open_challenges=len(standing.challenges),
+            fetched=self._counts.fetched,
+            fetch_failures=self._counts.fetch_failures,
+            proofs_sent=self._counts.proofs_sent,
+            lies=self._fetcher.blame.count,
+            careful=self._is_careful,
+        )
 
 
 def _name_state(standing: Standing, *, is_to_leave: bool) -> str:

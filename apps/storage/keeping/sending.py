@@ -27,6 +27,8 @@ from protocol.transactions import (
     sign_transaction,
 )
 
+LEAST_ROOM = 2**20
+"""Bytes that one who is careful offers beyond what it holds."""
 MOST_AT_ONCE = 32
 """Proofs sent in one step: a node keeps only so many ahead of a sender."""
 
@@ -44,6 +46,15 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """What came of open challenges."""
+
+    sent: int
+    broken: Sequence[str]
+    """Objects that turned out to be damaged or missing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """Signs with one key."""
 
@@ -54,11 +65,13 @@ class Sender:
         """The keeper's address."""
         return address(public_key(self.secret))
 
-    def register(self, standing: Standing, offer: Offer) -> SignedTransaction | None:
-        """Send what brings the ledger's entry to the offer, if it is not there nor on its way. Raises
-        Overdraft and what else the mempool refuses.
+    def register(
+        self, standing: Standing, offer: Offer, *, is_careful: bool = False
+    ) -> SignedTransaction | None:
+        """Send what brings the ledger's entry to the offer, or to no free room, if it is not there nor on its
+        way. Raises Overdraft and what else the mempool refuses.
         """
-        wanted = plan_registration(standing, offer)
+        wanted = plan_registration(standing, offer, is_careful=is_careful)
         if wanted is None or standing.is_leaving or _is_pending(standing, Keeper.kind, Leave.kind):
             return None
         needed = wanted.bond - (standing.entry["bond"] if standing.entry is not None else 0)
@@ -72,9 +85,11 @@ class Sender:
             return None
         return self._send(Leave(), standing.sequence)
 
-    def answer(self, standing: Standing, folder: ObjectFolder) -> list[str]:
-        """Send a proof for each challenge that waits for one and can be proven; returns the objects that
-        turned out to be damaged or missing.
+    def answer(
+        self, standing: Standing, folder: ObjectFolder, *, kept_back: Challenge | None = None
+    ) -> "Answers":
+        """Send a proof for each challenge that waits for one and can be proven, but the one that is to be
+        ``kept_back``.
         """
         answered = {
             (item.transaction.body.height, item.transaction.body.number): item
@@ -90,12 +105,14 @@ class Sender:
             if waiting is not None:
                 self._hurry(waiting, challenge, standing)
                 continue
+            if challenge == kept_back:
+                continue
             proof = _prove(folder, challenge, standing.asked.get(challenge.object, -1))
             if proof is None:
                 broken.append(challenge.object)
             elif self._try(proof, sequence):
                 sequence += 1
-        return broken
+        return Answers(sequence - standing.sequence, broken)
 
     def _try(self, proof: StorageProof, sequence: int) -> bool:
         try:
@@ -151,12 +168,19 @@ class Sender:
             fee = following
 
 
-def plan_registration(standing: Standing, offer: Offer) -> Keeper | None:
+def plan_registration(standing: Standing, offer: Offer, *, is_careful: bool = False) -> Keeper | None:
     """The values to set, None when they are set; a keeper can neither fall below what it holds nor take bond
-    back without leaving.
+    back without leaving. One that is careful offers no room for anything new, if it offers anything yet.
     """
     entry = standing.entry or {"capacity": 0, "endpoint": "", "bond": 0, "used": 0}
-    capacity = max(offer.capacity, entry["used"])
+    least = max(1, entry["used"])
+    if is_careful and standing.entry is not None:
+        # A block places the model of the one before, then takes this in: room for one has to stay. What a
+        # miss sets free later stays on offer as well: it is little, and each change costs a fee.
+        least += max(LEAST_ROOM, 2 * max(standing.assigned.values(), default=0))
+        capacity = entry["capacity"] if entry["capacity"] < offer.capacity else min(least, offer.capacity)
+    else:
+        capacity = max(offer.capacity, least)
     bond = max(offer.bond or 0, compute_bond(standing.params, capacity), entry["bond"])
     # A slashed bond is below the least, and only a change of the capacity or the endpoint fills it up.
     is_set = (entry["capacity"], entry["endpoint"]) == (capacity, offer.endpoint)

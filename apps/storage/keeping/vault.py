@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import threading
 import time
 from collections.abc import Collection
@@ -43,6 +44,11 @@ class Vault:
         """Bytes of all objects, those on their way included."""
         with self._lock:
             return sum(self._sizes.values()) + sum(self._reserved.values())
+
+    @property
+    def disk_free(self) -> int:
+        """Bytes that are free on the folder's disk."""
+        return shutil.disk_usage(self.root).free
 
     def list_held(self) -> list[str]:
         """The objects that are here, whole as far as their length tells."""

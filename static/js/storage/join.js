@@ -1,6 +1,7 @@
 // “Become a keeper”: the estimate follows the capacity while it is typed, and the wallet signs the registration.
 import { group } from "../format.js";
 import { format, parse } from "../wallet/amount.js";
+import { readAddress } from "../wallet/client.js";
 import { coins, complain, element, hash } from "../wallet/dom.js";
 import { session } from "../wallet/session.js";
 import { review } from "../wallet/sign_box.js";
@@ -50,7 +51,8 @@ function show() {
     "bond-least": cai(found.bond),
     "command-size": `${amount.value.trim()}${unit.value}`,
   };
-  for (const [name, text] of Object.entries(words)) find(`[data-${name}]`).textContent = text;
+  for (const [name, text] of Object.entries(words))
+    for (const place of document.querySelectorAll(`[data-${name}]`)) place.textContent = text;
   if (!isBondTyped) bond.value = format(found.bond);
 }
 
@@ -81,6 +83,26 @@ function ask(read, field, problem) {
   }
 }
 
+/** What the account of this browser has locked as a keeper already, in base units. */
+async function readPresentBond() {
+  await session.ready;
+  return session.current ? (await readAddress(session.current.address)).locked_for.bond : 0;
+}
+
+function sayBond(locked, present) {
+  const amount = (units) => coins(format(units, { isGrouped: true }));
+  if (!present) return element("span", {}, "You lock ", amount(locked), " as your bond.");
+  if (locked === present) return element("span", {}, "Your bond stays at ", amount(present), ": nothing more is locked.");
+  return element("span", {}, "You lock ", amount(locked - present), " more; your bond is then ", amount(locked), ".");
+}
+
+async function copyCommand() {
+  await navigator.clipboard.writeText(find("[data-command]").textContent);
+  const words = find("[data-copy-command] span");
+  words.textContent = "Copied";
+  setTimeout(() => (words.textContent = "Copy"), 2000);
+}
+
 async function sign(event) {
   event.preventDefault();
   const capacity = ask(() => readCapacity(amount.value, unit.value), amount, find("#capacity-problem"));
@@ -89,9 +111,14 @@ async function sign(event) {
   if (where === null) return endpoint.focus();
   const locked = ask(() => readBond(estimate(readTerms(), capacity).bond), bond, find("#bond-problem"));
   if (locked === null) return bond.focus();
+  const present = await readPresentBond();
+  if (locked < present) {
+    tell(find("#bond-problem"), bond, new Error(`Your bond is ${cai(present)} CAI now and cannot become smaller while you keep.`));
+    return bond.focus();
+  }
   const lines = [
     element("span", {}, "You offer ", element("strong", { class: "num" }, bytesOf(capacity)), ` at ${where}, from the block on that takes this in.`),
-    element("span", {}, "Your bond is then ", coins(format(locked, { isGrouped: true })), "; what is locked already counts."),
+    sayBond(locked, present),
     "Your program must hold what blocks assign to it and answer audits in time; every miss costs a part of the bond.",
   ];
   const sent = await review({ kind: "keeper", body: { capacity, endpoint: where, bond: locked }, lines });
@@ -106,6 +133,7 @@ amount.addEventListener("input", show);
 unit.addEventListener("change", show);
 bond.addEventListener("input", () => (isBondTyped = true));
 income.addEventListener("submit", (event) => event.preventDefault());
-register.addEventListener("submit", sign);
+register.addEventListener("submit", (event) => sign(event).catch((error) => tell(find("#bond-problem"), bond, error)));
+find("[data-copy-command]").addEventListener("click", copyCommand);
 document.addEventListener("refreshed", show);
 show();

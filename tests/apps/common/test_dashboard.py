@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import yaml
 from django.conf import settings
+from django.db.models import BigIntegerField, BooleanField
 from django.test import Client
 
 from apps.chain.genesis import init_chain
 from apps.chain.models import NodeHeartbeat
 from apps.common import metrics_web
 from apps.common.models import LiveTopic
+from apps.storage.models import KeeperBeat
 
 OPS = Path(settings.BASE_DIR) / "ops"
 NAME = re.compile(r"\bcoinai_[a-z0-9_]+")
@@ -34,6 +36,17 @@ def exposed(client: Client, db: None) -> dict[str, set[str]]:
     moment = "2020-01-01T00:00:00Z"
     NodeHeartbeat.objects.create(id=1, pid=7, started_at=moment, beat_at=moment)
     LiveTopic.objects.create(topic="tip")
+    KeeperBeat.objects.create(
+        address="cai1keeper",
+        pid=8,
+        started_at=moment,
+        beat_at=moment,
+        **{
+            field.name: 0
+            for field in KeeperBeat._meta.fields
+            if isinstance(field, BigIntegerField | BooleanField)
+        },
+    )
     metrics_web._SOCKETS.labels("/ws/live/")
     metrics_web._MESSAGES.labels("/ws/live/", "out")
     for kind in metrics_web._POOL_STATS:

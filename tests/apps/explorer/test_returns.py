@@ -9,7 +9,7 @@ from apps.chain.models import Block, LedgerEntry
 from apps.chain.services import disconnect_block
 from apps.explorer.models import AddressEntry, AddressSummary
 from apps.explorer.rebuild import rebuild
-from protocol.transactions import Propose, Support, Withdraw
+from protocol.transactions import Keeper, Propose, Support, Withdraw
 from tests.apps.chain.miner import Miner
 from tests.apps.governance.holder import ALICE as ALICE_SECRET
 from tests.apps.governance.holder import BOB as BOB_SECRET
@@ -70,3 +70,15 @@ def test_rows_are_the_same_when_they_are_made_again_and_gone_when_the_block_is()
     assert not AddressEntry.objects.filter(kind="returned").exists()
     for one in (ALICE, BOB):
         assert sum_of(one.address) == balance_of(one.address)
+
+
+def test_a_keeper_that_sets_its_bond_anew_locks_the_difference(genesis: Block) -> None:
+    alice, miner = Holder(ALICE_SECRET), Miner()
+    bonds = (2 * CAI, 5 * CAI, 5 * CAI)
+    offers = [alice.sign(Keeper(2**20, f"https://{n}.example", bond)) for n, bond in enumerate(bonds)]
+    miner.extend(signed=offers[:1])
+    miner.extend(signed=offers[1:])  # one block may hold several
+    changes = [change for _, kind, change in entries(ALICE.address) if kind == "sent"]
+    assert changes == [-2 * CAI, -3 * CAI, 0]
+    assert sum_of(ALICE.address) == balance_of(ALICE.address)
+    assert not AddressEntry.objects.filter(kind="returned").exists()

@@ -12,10 +12,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.common.sizes import parse_bytes
 from apps.storage.errors import KeeperRuns
+from apps.storage.keeping.blame import Blame
 from apps.storage.keeping.connecting import Limits
 from apps.storage.keeping.fetching import Fetcher
 from apps.storage.keeping.keeper import LEAVING, Keeper, Plan
 from apps.storage.keeping.options import Options, bind, load_secret, read_options
+from apps.storage.keeping.reporting import name_faucet
 from apps.storage.keeping.sending import Sender
 from apps.storage.keeping.serving import Server, serve
 from apps.storage.keeping.vault import Vault
@@ -91,9 +93,16 @@ class Command(BaseCommand):
         listener = bind(chosen.listen)
         port, private = listener.getsockname()[1], settings.COINAI_KEEPER_PRIVATE
         offer = chosen.make_offer(port, allow_private=private)
-        fetcher = Fetcher(vault.folder, Limits(allow_private=private), is_stopping=stopped.is_set)
+        blame = Blame(chosen.folder / "liars.json")
+        fetcher = Fetcher(vault.folder, Limits(allow_private=private), blame, is_stopping=stopped.is_set)
         sites = options["source"] if options["source"] is not None else [settings.COINAI_SITE_URL]
-        plan = Plan(offer, [site for site in sites if site], options["grace"], options["scrub"])
+        plan = Plan(
+            offer,
+            [site for site in sites if site],
+            options["grace"],
+            options["scrub"],
+            faucet=name_faucet(sender.address),
+        )
         keeper = Keeper(plan, vault, sender, fetcher)
         if options["stay"]:
             keeper.stay()

@@ -1,6 +1,5 @@
 """Objects come from whoever gives the right bytes; wrong ones are thrown away and their source blamed."""
 
-import base64
 import json
 import random
 import threading
@@ -17,8 +16,8 @@ from apps.common.object_folder import ObjectFolder
 from apps.storage.errors import NoSource, SourceError
 from apps.storage.keeping.connecting import Limits
 from apps.storage.keeping.fetching import Fetcher, Source, Stopped, _Download
-from protocol.merkle import GROUP_BYTES, chunk_path, object_id
-from tests.apps.storage.keeping.sources import answer, honest, misbehaving, read_range
+from protocol.merkle import GROUP_BYTES, object_id
+from tests.apps.storage.keeping.sources import Behaviour, answer, giving, honest, misbehaving, read_range
 
 SMALL = b"a model of a few bytes"
 LARGE = random.Random(5).randbytes(5 * GROUP_BYTES + 12_345)
@@ -51,23 +50,10 @@ def fetch(fetcher: Fetcher, data: bytes, urls: Sequence[str]) -> bytes:
     return fetcher.folder.read(object_id(data))
 
 
-def tampering(data: bytes, *, at: int, proof: bool = True) -> Any:
+def tampering(data: bytes, *, at: int, proof: bool = True) -> Behaviour:
     """A source that has changed one byte, and proves what it should have been, or what it is."""
     changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-    proven = data if proof else changed
-
-    def behave(handler: BaseHTTPRequestHandler) -> None:
-        if "/proof" in handler.path:
-            chunk = int(handler.path.rpartition("=")[2])
-            path = [node.hex() for node in chunk_path(proven, chunk)]
-            chunk_data = base64.b64encode(proven[chunk * 1024 :][:1024]).decode()
-            answer(handler, 200, json.dumps({"data": chunk_data, "path": path}).encode())
-            return
-        start, length = read_range(handler)
-        body = changed[start : start + length]
-        answer(handler, 206, body, Content_Range=f"bytes {start}-{start + length - 1}/{len(data)}")
-
-    return behave
+    return giving(changed, proven=data if proof else changed)
 
 
 @pytest.mark.parametrize("data", [SMALL, LARGE, LARGE[:GROUP_BYTES], LARGE[: GROUP_BYTES + 1]])
@@ -136,6 +122,23 @@ def test_a_blamed_source_is_not_asked_again_for_a_while(
         fetch(fetcher, SMALL, [liar])
     with pytest.raises(NoSource):
         fetch(fetcher, SMALL, [liar])
+    assert len(asked) == 1
+
+
+def test_whoever_lied_before_is_asked_last(fetcher: Fetcher, stack: ExitStack, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def lie(handler: BaseHTTPRequestHandler) -> None:
+        asked.append(handler.path)
+        tampering(SMALL, at=0)(handler)
+
+    liar = stack.enter_context(misbehaving(lie))
+    other = stack.enter_context(honest(keep(tmp_path / "other", SMALL, LARGE)))
+    assert fetch(fetcher, SMALL, [liar, other]) == SMALL
+    assert len(asked) == 1
+    passed = fetcher.blame._clock() + 601
+    fetcher.blame._clock = lambda: passed  # its time is over
+    assert fetch(fetcher, LARGE, [liar, other]) == LARGE
     assert len(asked) == 1
 
 

@@ -5,102 +5,33 @@ killed between any two steps.
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from apps.chain import api as chain
-from apps.chain.api import get_entries, get_entry, get_params, list_entries
+from apps.chain.api import get_entries, get_params, list_entries
 from apps.chain.models import Block, Transaction
-from apps.common import object_store
 from apps.common.key_file import load_or_create_secret
 from apps.storage.errors import BadKeeperSetting, FolderFull, KeeperRuns
-from apps.storage.keeping.connecting import Limits
-from apps.storage.keeping.fetching import Fetcher
-from apps.storage.keeping.keeper import Keeper, Plan
 from apps.storage.keeping.options import load_secret, read_options
 from apps.storage.keeping.sending import Offer, Sender, plan_registration
-from apps.storage.keeping.standing import Standing, read_standing
+from apps.storage.keeping.standing import read_standing
 from apps.storage.keeping.vault import Vault
 from protocol.crypto import address, public_key
 from protocol.encoding import decode
 from protocol.errors import Overdraft, ProtocolError, WrongPassphrase
 from protocol.keystore import ListedAccount, Plaintext, seal
 from protocol.merkle import object_id
-from protocol.transactions import (
-    SignedTransaction,
-    StorageProof,
-    compute_bond,
-    parse_transaction,
-    sign_transaction,
-)
-from tests.apps.chain.miner import Miner
+from protocol.transactions import StorageProof, compute_bond, parse_transaction, sign_transaction
 from tests.apps.chain.sending import refuse, send
-from tests.apps.storage.keeping.sources import honest
+from tests.apps.storage.keeping.bench import CAPACITY, Bench, bench, list_proofs
 from tests.protocol.cast import ALICE, BOB, DAVE, transfer
 from tests.waiting import wait_until
 
-CAPACITY = 10**6
-
-
-@dataclass
-class Bench:
-    """A keeper and what it works with; `restart` is what `kill -9` and a new start come to."""
-
-    miner: Miner
-    root: Path
-    site: str
-    vault: Vault
-    keeper: Keeper
-
-    @classmethod
-    def build(cls, miner: Miner, root: Path, site: str) -> "Bench":
-        vault = Vault(root, 2 * CAPACITY)
-        fetcher = Fetcher(vault.folder, Limits(silence_seconds=60, grace_seconds=120))
-        plan = Plan(Offer(CAPACITY, "http://keeper.example"), [site], 3600, 3600)
-        return cls(miner, root, site, vault, Keeper(plan, vault, Sender(BOB.secret), fetcher))
-
-    def restart(self) -> "Bench":
-        self.vault.close()
-        return self.build(self.miner, self.root, self.site)
-
-    def step(self) -> Standing:
-        """What the keeper does when a block came, until it has nothing left to do."""
-        self.keeper.step()
-        wait_until(lambda: not self.keeper._downloads or self.keeper.step() is None, seconds=120)
-        return self.keeper.step()
-
-    def mine(self) -> Block:
-        """A block with all that waits."""
-        rows = Transaction.objects.filter(status="pending").order_by("sender", "sequence")
-        signed = [parse_transaction(decode(bytes(row.raw))) for row in rows]
-        return self.miner.extend(signed=[item for item in signed if isinstance(item, SignedTransaction)])
-
-    @property
-    def entry(self) -> dict[str, Any] | None:
-        return get_entry(f"keeper/{BOB.address}")
-
-
-@pytest.fixture
-def bench(miner: Miner, tmp_path: Path) -> Iterator[Bench]:
-    with ExitStack() as stack:
-        site = stack.enter_context(honest(object_store.get_folder()))
-        bench = Bench.build(miner, tmp_path / "keeper", site)
-        yield bench
-        bench.vault.close()
-
-
-def list_proofs() -> list[tuple[int, int]]:
-    """The challenges that pending proofs answer."""
-    rows = Transaction.objects.filter(kind=StorageProof.kind, status="pending").order_by("sequence")
-    bodies: list[Any] = [parse_transaction(decode(bytes(row.raw))) for row in rows]
-    return [(item.body.height, item.body.number) for item in bodies]
-
-
+__all__ = ["bench"]
 pytestmark = pytest.mark.django_db
 
 
