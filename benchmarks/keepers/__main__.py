@@ -1,7 +1,8 @@
 """``python -m benchmarks.keepers [--out FOLDER] [--quick | --year] …``: play, and write a report.
 
 Each scenario's results are a JSON file in FOLDER, which later calls find and do not play again; the report
-is made from all that are there.
+is made from all that are there. A run that is broken off goes on at its last checkpoint when it is asked for
+again.
 """
 
 import argparse
@@ -61,6 +62,7 @@ def run(folder: Path, scenario: Scenario) -> None:
         f"-{scenario.seed}"
     )
     path, unfinished = folder / f"{name}.json", folder / f"{name}.unfinished.json"
+    checkpoint = folder / f"{name}.checkpoint"
     if path.exists():
         return
 
@@ -70,9 +72,10 @@ def run(folder: Path, scenario: Scenario) -> None:
     def save(results: dict[str, Any]) -> None:
         unfinished.write_text(json.dumps(results, indent=1) + "\n")
 
-    results = play(scenario, tell, save)
+    results = play(scenario, tell, save, checkpoint)
     path.write_text(json.dumps(results, indent=1) + "\n")
     unfinished.unlink(missing_ok=True)
+    checkpoint.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """One run from beginning to end."""
 
 import math
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from benchmarks.keepers.census import Sample, summarise
@@ -23,15 +26,13 @@ def play(
     scenario: Scenario,
     tell: Callable[[str], None] = lambda _: None,
     save: Callable[[dict[str, Any]], None] = lambda _: None,
+    checkpoint: Path | None = None,
 ) -> dict[str, Any]:
     """Play all blocks; return the results (`summarise`). ``tell`` gets a line of progress now and then, and
-    ``save`` the results so far.
+    ``save`` the results so far; from ``checkpoint`` a run that was broken off goes on.
     """
-    world = World(scenario)
-    world.step()  # those of the beginning register
-    world.begin_joining()
-    plan_proposals(world)
-    began = time.process_time()
+    world, spent = begin(scenario, checkpoint)
+    began = time.process_time() - spent
     every = max(1, scenario.blocks // SAMPLES)
     while (height := world.step()) < scenario.blocks:
         if height % every == 0:
@@ -40,8 +41,32 @@ def play(
             spent = time.process_time() - began
             tell(f"block {height} of {scenario.blocks}, {1000 * spent / height:.1f} ms of CPU a block")
             save(describe(world, spent))
+            keep(world, spent, checkpoint)
     world.census.samples.append(take_sample(world))
     return describe(world, time.process_time() - began)
+
+
+def begin(scenario: Scenario, checkpoint: Path | None) -> tuple[World, float]:
+    """A new world, or the one that an earlier run left, and the seconds of CPU that it has cost."""
+    if checkpoint is not None and checkpoint.exists():
+        with checkpoint.open("rb") as file:
+            world, spent = pickle.load(file)  # written by `keep`, in the operator's own folder
+        return world, float(spent)
+    world = World(scenario)
+    world.step()  # those of the beginning register
+    world.begin_joining()
+    plan_proposals(world)
+    return world, 0.0
+
+
+def keep(world: World, spent: float, checkpoint: Path | None) -> None:
+    """Write down the whole world, so that a run may be broken off and go on."""
+    if checkpoint is None:
+        return
+    fresh = checkpoint.with_suffix(".new")
+    with fresh.open("wb") as file:
+        pickle.dump((world, spent), file)
+    fresh.replace(checkpoint)
 
 
 def describe(world: World, cpu_seconds: float) -> dict[str, Any]:
@@ -60,11 +85,11 @@ def plan_proposals(world: World) -> None:
     number = 0
     while (moment := 50 + number * distance) < scenario.blocks:
         size = min(scenario.params.max_data_bytes, world.draw_size(scenario.data, scenario.data_spread))
-        world.plan(moment, lambda _, *arguments: propose(world, *arguments), number, size)
+        world.plan(moment, partial(propose, world), number, size)
         number += 1
 
 
-def propose(world: World, number: int, size: float) -> None:
+def propose(world: World, _time: float, number: int, size: float) -> None:
     """A data set of about ``size`` bytes comes with the next block."""
     chain, problem = world.chain, world.chain.problem
     example = math.prod(problem.shape) + LABEL_BYTES

@@ -1,6 +1,7 @@
 """The simulation of many keepers: its files are real ones, and its books add up."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +60,23 @@ def test_a_plot_names_its_lines() -> None:
     drawn = draw_panels([Panel("Copies", "days", "", [Series("five & more", [(0, 1), (2, 3)])])])
     assert drawn.startswith("<svg ")
     assert "five &amp; more" in drawn
+
+
+def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = replace(SCENARIO, churn=CALM, blocks=40)
+    whole = play(scenario)
+    checkpoint = tmp_path / "run.checkpoint"
+
+    class BrokenOff(Exception):
+        """Somebody pressed Ctrl-C."""
+
+    def break_off(_results: object) -> None:
+        if checkpoint.exists():
+            raise BrokenOff
+
+    monkeypatch.setattr("benchmarks.keepers.play.TELL_EVERY", 12)
+    with pytest.raises(BrokenOff):
+        play(scenario, save=break_off, checkpoint=checkpoint)
+    assert {**play(scenario, checkpoint=checkpoint), "cpu_seconds": 0} == {**whole, "cpu_seconds": 0}

@@ -5,7 +5,6 @@ What it knows is on the chain, in the mempool and in its folder: it may die at a
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -24,10 +23,11 @@ from apps.storage.errors import FolderFull, KeeperRuns, NoSource
 from apps.storage.keeping.care import choose_kept_back, must_be_careful
 from apps.storage.keeping.fetching import Fetcher, Source, Stopped
 from apps.storage.keeping.reporting import BEAT_SECONDS, Report, forget_beat, list_problems, write_beat
+from apps.storage.keeping.scrubbing import Scrubber
 from apps.storage.keeping.sending import Offer, Sender
 from apps.storage.keeping.standing import Standing, list_sources, read_standing
 from apps.storage.keeping.vault import Vault
-from protocol.errors import ObjectMissing, Overdraft, ProtocolError
+from protocol.errors import Overdraft, ProtocolError
 from protocol.transactions import compute_bond
 
 POLL_SECONDS = 1.0
@@ -94,9 +94,7 @@ class Keeper:
         self._downloads: dict[str, Future[None]] = {}
         self._retries: dict[str, Retry] = {}
         self._suspects: set[str] = set()
-        self._scrub: Future[str] | None = None
-        self._to_scrub: deque[str] = deque()
-        self._scrubbed_at = 0.0
+        self._scrubber = Scrubber(vault, plan.scrub_seconds)
         self._last: tuple[str, float] = ("", 0.0)
         self._said = ""
         self._problems: set[str] = set()
@@ -266,28 +264,10 @@ class Keeper:
                 log.info("object_dropped", object=object_id)
         for object_id in [name for name in self._retries if name not in wanted]:
             del self._retries[object_id]
-        if self._scrub is not None and self._scrub.done():
-            self._note_scrubbed(self._scrub)
-            self._scrub = None
-        if not self._to_scrub and time.monotonic() >= self._scrubbed_at:
-            self._vault.forget_parts(wanted.keys() | self._downloads.keys())
-            self._to_scrub.extend(self._vault.list_held())
-            self._scrubbed_at = time.monotonic() + self._plan.scrub_seconds
-        if self._to_scrub and self._scrub is None:
-            self._scrub = self._pool.submit(self._check, self._to_scrub.popleft())
-
-    def _check(self, object_id: str) -> str:
-        """The object's id if it is damaged, else an empty text."""
-        try:
-            return object_id if self._vault.folder.compute_id(object_id) != object_id else ""
-        except (ObjectMissing, OSError):
-            return object_id
-
-    def _note_scrubbed(self, scrub: Future[str]) -> None:
-        object_id = scrub.result()
-        if object_id and object_id not in self._downloads and self._vault.folder.exists(object_id):
-            log.warning("object_damaged", object=object_id)
-            self._suspects.add(object_id)
+        for object_id in self._scrubber.step(self._pool, wanted.keys() | self._downloads.keys()):
+            if object_id not in self._downloads:
+                log.warning("object_damaged", object=object_id)
+                self._suspects.add(object_id)
 
     def _is_busy(self) -> bool:
         return any(future.done() for future in self._downloads.values()) or bool(self._downloads)
