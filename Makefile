@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-thorough bench bench-explorer bench-keepers bench-kills check format manage backup restore
+.PHONY: help run test test-thorough bench bench-explorer bench-keepers bench-kills bench-network check format manage backup restore
 
 help: ## every target with one line
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,6 +36,10 @@ bench-explorer: .python ## measure pages, API and live updates on synthetic chai
 bench-kills: ## kill the pool 1000 times at its writes, and its processes 100 times: nobody is paid twice
 	@$(PYTHON) install.py run
 	$(VENV) -m benchmarks.kills $(KILLS)
+
+bench-network: .python ## measure nodes: synchronisation, propagation, a soak with churn (NETWORK="--soak 1h", "--siege 10m")
+	@$(PYTHON) install.py test
+	$(VENV) -m benchmarks.network $(NETWORK)
 
 bench-keepers: .python ## play 1000 keepers for 30 days under several churns (KEEPERS="--year": one year, for hours; "--quick")
 	@$(PYTHON) install.py run

@@ -12,6 +12,7 @@ from apps.chain.peers.offences import ban as ban_peer
 from apps.chain.peers.offences import lift_bans
 from apps.chain.peers.reading import (
     BanView,
+    MissingView,
     PeerView,
     PropagationView,
     SyncView,
@@ -19,6 +20,7 @@ from apps.chain.peers.reading import (
     count_peers,
     get_sync,
     list_bans,
+    list_missing,
     list_peers,
     list_propagation,
 )
@@ -44,6 +46,7 @@ from apps.chain.selectors import (
     get_entry,
     get_family,
     get_genesis,
+    get_genesis_hash,
     get_params,
     get_position,
     get_raw,
@@ -91,6 +94,7 @@ __all__ = [
     "Disagreement",
     "Holdings",
     "LayerOut",
+    "MissingView",
     "PeerView",
     "Projection",
     "PropagationView",
@@ -122,6 +126,7 @@ __all__ = [
     "get_entry",
     "get_family",
     "get_genesis",
+    "get_genesis_hash",
     "get_grammar",
     "get_params",
     "get_pending",
@@ -146,6 +151,7 @@ __all__ = [
     "list_in_order",
     "list_locked",
     "list_mempool",
+    "list_missing",
     "list_peers",
     "list_propagation",
     "list_transactions",

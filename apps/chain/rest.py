@@ -36,17 +36,18 @@ def status(request: HttpRequest) -> HttpResponse:
     """The node at a glance."""
     view = api.get_round()
     tip = view.parent
+    sync = api.get_sync(tip)
     issued, burned = api.get_supply()
     return json_response(
         request,
         {
             "network": api.get_params().network,
-            "genesis": api.get_block_at(0).hash,
+            "genesis": api.get_genesis_hash(),
             "height": tip.height,
             "tip": tip.hash,
             "work": tip.work,
-            "peers": api.count_peers(),
-            "sync": sync_json(),
+            "peers": sync.peers,
+            "sync": sync_json(sync),
             "mempool": api.count_mempool(),
             "supply": issued - burned,
             "round": {
@@ -61,9 +62,8 @@ def status(request: HttpRequest) -> HttpResponse:
     )
 
 
-def sync_json() -> dict[str, Any]:
+def sync_json(sync: api.SyncView) -> dict[str, Any]:
     """How far this node has caught up, and by which mode."""
-    sync = api.get_sync()
     return {
         "mode": sync.mode,
         "synchronised": sync.is_synchronised,

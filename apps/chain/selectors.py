@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from apps.chain.models import Block, BlockTransaction, LedgerEntry, Transaction
 from apps.common.errors import NotFound, NotReady
-from protocol.blocks import Genesis
+from protocol.blocks import Genesis, genesis_block
 from protocol.encoding import decode
 from protocol.params import ChainParams
 
@@ -48,6 +48,16 @@ def _load_genesis(path: str) -> Genesis:
 def get_genesis() -> Genesis:
     """The genesis document of this node's network. Raises NotReady before `init_chain`."""
     return _load_genesis(str(settings.COINAI_GENESIS))
+
+
+def get_genesis_hash() -> str:
+    """The hash of block 0, which follows from the genesis document. Raises NotReady before `init_chain`."""
+    return _compute_genesis_hash(str(settings.COINAI_GENESIS))
+
+
+@functools.lru_cache(maxsize=4)
+def _compute_genesis_hash(path: str) -> str:
+    return genesis_block(_load_genesis(path)).hash
 
 
 def get_params() -> ChainParams:
@@ -234,3 +244,4 @@ def get_supply() -> tuple[int, int]:
 def clear_genesis() -> None:
     """Forget the genesis document that was read: it is written at the first start."""
     _load_genesis.cache_clear()
+    _compute_genesis_hash.cache_clear()

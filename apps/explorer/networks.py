@@ -1,9 +1,11 @@
 """The network in numbers: rounds, miners, the best models, and errors over time, of bounded stretches."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, Max, QuerySet, Sum
+from django.db.models import Count, Max, Sum
 
 from apps.common.formats import group_digits
 from apps.explorer.leaderboard import Wanted, list_layers, list_models
@@ -17,6 +19,8 @@ MOST_MINERS = 6
 MOST_MODELS = 6
 SPANS = (200, 2000)
 POINTS = 200
+Group = Mapping[str, Any]
+"""Blocks of one miner that took as many rounds: round, miner, count, time (seconds), last (height)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +44,25 @@ class Rounds:
     bars: Sequence[Bar]
 
 
-def get_rounds(tip: int) -> Rounds | None:
-    """Rounds that the last WINDOW blocks up to ``tip`` took; None before the first block. One query."""
-    groups = (
-        _window(tip).values("round").annotate(count=Count("height"), time=Sum("seconds")).order_by("round")
+def get_window(tip: int) -> tuple[Rounds | None, "Miners"]:
+    """Rounds and miners of the last WINDOW blocks up to height ``tip``. One query."""
+    groups = list(
+        ModelRecord.objects.filter(height__gt=tip - WINDOW)
+        .values("round", "miner")
+        .annotate(count=Count("height"), time=Sum("seconds"), last=Max("height"))
     )
-    counts = [(group["round"] + 1, group["count"]) for group in groups]
+    return count_rounds(groups), count_miners(groups)
+
+
+def count_rounds(groups: Sequence[Group]) -> Rounds | None:
+    """Rounds that blocks took, from their groups by round and miner; None before the first block."""
+    by_round: Counter[int] = Counter()
+    for group in groups:
+        by_round[group["round"] + 1] += group["count"]
+    counts = sorted(by_round.items())
     if not counts:
         return None
-    blocks = sum(count for _, count in counts)
+    blocks = sum(by_round.values())
     return Rounds(
         blocks=blocks,
         median=find_quantile(counts, 0.5),
@@ -115,20 +129,18 @@ class Miners:
         return self.blocks - sum(miner.count for miner in self.first)
 
 
-def get_miners(tip: int) -> Miners:
-    """Who mined the last WINDOW blocks up to height ``tip``, the most first. One query."""
-    groups = list(
-        _window(tip)
-        .values("miner")
-        .annotate(count=Count("height"), last=Max("height"))
-        .order_by("-count", "miner")
-    )
-    blocks = sum(group["count"] for group in groups)
-    first = [
-        Miner(group["miner"], group["count"], 100 * group["count"] / blocks, group["last"])
-        for group in groups[:MOST_MINERS]
-    ]
-    return Miners(blocks, len(groups), first)
+def count_miners(groups: Sequence[Group]) -> Miners:
+    """Who mined blocks, the most first, from their groups by round and miner."""
+    mined: Counter[str] = Counter()
+    last: dict[str, int] = {}
+    for group in groups:
+        name = group["miner"]
+        mined[name] += group["count"]
+        last[name] = max(last.get(name, 0), group["last"])
+    blocks = sum(mined.values())
+    ordered = sorted(mined.items(), key=lambda item: (-item[1], item[0]))
+    first = [Miner(name, count, 100 * count / blocks, last[name]) for name, count in ordered[:MOST_MINERS]]
+    return Miners(blocks, len(mined), first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +161,3 @@ def get_span(blocks: int | None, tip: int) -> Series:
     """Errors and thresholds of the last ``blocks`` blocks up to height ``tip``, or of the whole chain."""
     first = 1 if blocks is None else max(1, tip - blocks + 1)
     return get_series(first, tip, points=POINTS, tip=tip)
-
-
-def _window(tip: int) -> QuerySet[ModelRecord]:
-    return ModelRecord.objects.filter(height__gt=tip - WINDOW)

@@ -59,9 +59,9 @@ class Ways:
     newest: Sequence[chain.PropagationView]
 
 
-def build_context() -> dict[str, Any]:
-    """What templates/explorer/peers_now.html shows."""
-    sync = chain.get_sync()
+def build_context(tip: chain.Block | None = None) -> dict[str, Any]:
+    """What templates/explorer/peers_now.html shows; the ``tip`` is read unless it is given."""
+    sync = chain.get_sync(tip)
     rows = list_rows(sync.height)
     return {
         "peers": rows,
@@ -74,6 +74,7 @@ def build_context() -> dict[str, Any]:
         "percent": 100 * sync.progress,
         "clock": None if sync.clock_offset_ms is None else sync.clock_offset_ms / 1000,
         "bans": list_bans(),
+        "missing": chain.list_missing(),
         "ways": measure_ways(),
         "own_url": settings.COINAI_NODE_URL,
         "configured": settings.COINAI_PEERS,

@@ -1,5 +1,8 @@
 """The API's view of other nodes: who is connected, who is banned."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 
@@ -29,6 +32,21 @@ class PeerOut(Schema):
     connected: int
     points: int
 
+    @staticmethod
+    def resolve_address(peer: chain.PeerView) -> str:
+        """Where it called from, as far as that is shown."""
+        return hide_host(peer.address)
+
+    @staticmethod
+    def resolve_connected(peer: chain.PeerView) -> int:
+        """Since when, in Unix seconds."""
+        return int(peer.connected_at.timestamp())
+
+    @staticmethod
+    def resolve_points(peer: chain.PeerView) -> int:
+        """Of misbehaviour."""
+        return int(peer.score)
+
 
 class PeerBanOut(Schema):
     """A node key or network that is not spoken to until `until` (Unix seconds)."""
@@ -40,49 +58,60 @@ class PeerBanOut(Schema):
     since: int
     until: int
 
+    @staticmethod
+    def resolve_name(ban: chain.BanView) -> str:
+        """Whom it is about; of an address its network alone."""
+        return hide_host(ban.name) if ban.kind == "address" else ban.name
+
+    @staticmethod
+    def resolve_since(ban: chain.BanView) -> int:
+        """When it began."""
+        return int(ban.banned_at.timestamp())
+
+    @staticmethod
+    def resolve_until(ban: chain.BanView) -> int:
+        """When it ends."""
+        return int(ban.until.timestamp())
+
+
+class MissingOut(Schema):
+    """A model or data set that `block` is about and that no peer had, so often as it was asked for."""
+
+    object_id: str
+    kind: str
+    bytes: int
+    block: str
+    height: int
+    since: int
+    tries: int
+
+    @staticmethod
+    def resolve_since(missing: chain.MissingView) -> int:
+        """Since when it is wanted, in Unix seconds."""
+        return int(missing.wanted_at.timestamp())
+
 
 class PeersOut(Schema):
-    """Other nodes, at most as many as this one takes, and the bans that hold."""
+    """Other nodes, at most as many as this one takes, the bans that hold, and what nobody has."""
 
     items: list[PeerOut]
     next: str | None
     bans: list[PeerBanOut]
+    missing: list[MissingOut]
 
 
 @router.get("/peers", response={200: PeersOut})
 def peers(request: HttpRequest) -> HttpResponse:
-    """Other nodes that are connected now, and the bans that hold."""
-    bans = [_ban_json(ban) for ban in chain.list_bans() if ban.is_active]
-    items = [_peer_json(peer) for peer in chain.list_peers()]
-    return json_response(request, {"items": items, "next": None, "bans": bans})
-
-
-def _peer_json(peer: chain.PeerView) -> dict[str, object]:
-    return {
-        "node_key": peer.node_key,
-        "url": peer.url,
-        "address": hide_host(peer.address),
-        "direction": peer.direction,
-        "agent": peer.agent,
-        "version": peer.version,
-        "height": peer.height,
-        "tip": peer.tip,
-        "work": peer.work,
-        "latency_ms": peer.latency_ms,
-        "clock_ms": peer.clock_ms,
-        "bytes_in": peer.bytes_in,
-        "bytes_out": peer.bytes_out,
-        "connected": int(peer.connected_at.timestamp()),
-        "points": int(peer.score),
+    """Other nodes that are connected now, the bans that hold, and what blocks need and no peer has."""
+    bans = [ban for ban in chain.list_bans() if ban.is_active]
+    content: dict[str, object] = {
+        "items": _dump(PeerOut, chain.list_peers()),
+        "next": None,
+        "bans": _dump(PeerBanOut, bans),
+        "missing": _dump(MissingOut, chain.list_missing()),
     }
+    return json_response(request, content)
 
 
-def _ban_json(ban: chain.BanView) -> dict[str, object]:
-    return {
-        "kind": ban.kind,
-        "name": hide_host(ban.name) if ban.kind == "address" else ban.name,
-        "code": ban.code,
-        "reason": ban.reason,
-        "since": int(ban.banned_at.timestamp()),
-        "until": int(ban.until.timestamp()),
-    }
+def _dump(schema: type[Schema], rows: Sequence[object]) -> list[dict[str, Any]]:
+    return [schema.from_orm(row).dict() for row in rows]

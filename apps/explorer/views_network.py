@@ -86,13 +86,15 @@ def network(request: HttpRequest) -> HttpResponse:
     view = context["round"]
     tip, height = view.parent.hash, view.parent.height
     context |= keep(tip, ("span", span), lambda: _show_span(span, height))
+    fates = forks.count_fates(height)
+    rounds, miners = keep(tip, "window", lambda: networks.get_window(height))
     context |= {
-        "fates": forks.count_fates(height),
-        "left_out": forks.list_left_out(height),
-        "rounds": keep(tip, "rounds", lambda: networks.get_rounds(height)),
-        "miners": keep(tip, "miners", lambda: networks.get_miners(height)),
+        "fates": fates,
+        "left_out": forks.list_left_out(height) if fates.stale else [],
+        "rounds": rounds,
+        "miners": miners,
         "effort": pool.get_effort(EFFORT_SECONDS),
-        **peers_page.build_context(),
+        **peers_page.build_context(view.parent),
         "span": span,
         "spans": [(blocks, _name_span(blocks)) for blocks in (*networks.SPANS, None)],
         "window": networks.WINDOW,

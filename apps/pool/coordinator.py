@@ -72,6 +72,9 @@ class Coordinator:
 
     def follow_tip(self, view: chain.RoundView) -> None:
         """Void what a new tip made worthless, tell the workers, then open the next template."""
+        if not chain.may_publish():
+            self.pause()
+            return
         parent = view.parent.hash
         voided = services.void_epochs(parent=parent, problem=view.problem, grammar=view.grammar)
         for old in voided.parents:
@@ -85,6 +88,16 @@ class Coordinator:
         target = selectors.get_target_error(parent, view.problem, floor=view.floor)
         if services.set_target(parent=parent, target_error=target):
             push_target(parent=parent, target_error=target)
+
+    def pause(self) -> None:
+        """Nothing made here now would count: the clock is off, or this node catches up. Let all work rest."""
+        voided = services.void_epochs(parent="", problem="", grammar="")
+        for old in voided.parents:
+            push_cancel(parent=old, reason="paused")
+        if voided.epochs:
+            logger.warning("paused", leases=voided.leases, hint="/healthz says why")
+            self.forget_messages()
+        self.template = None
 
     def note_start(self) -> None:
         """This process begins its work, or goes on after the database was away."""

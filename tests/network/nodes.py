@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import queue
 import shutil
 import signal
 import socket
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -29,14 +30,18 @@ from tests.servers import Servers, make_servers
 from tests.waiting import wait_until
 
 START_SECONDS = 600
+Node = TypeVar("Node", bound="FullNode")
 EMPTY, ORIGIN = "coinai_empty", "coinai_origin"
 
 
 class Link:
-    """A loopback proxy: the way from one node to another, which can be cut and healed."""
+    """A loopback proxy: the way from one node to another, which can be cut and healed, and takes ``delay``
+    seconds in each direction.
+    """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, delay: float = 0.0) -> None:
         self._target = target
+        self._delay = delay
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lock = threading.Lock()
@@ -86,14 +91,37 @@ class Link:
             for source, sink in ((near, far), (far, near)):
                 sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 source.settimeout(None)
-                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+                threading.Thread(target=_pump, args=(source, sink, self._delay), daemon=True).start()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _pump(source: socket.socket, sink: socket.socket, delay: float) -> None:
+    if delay:
+        on_the_way: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+        threading.Thread(target=_deliver, args=(on_the_way, sink), daemon=True).start()
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                on_the_way.put((time.monotonic() + delay, data))
+        on_the_way.put((0.0, b""))
+    else:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                sink.sendall(data)
+    _end(source, sink)
+
+
+def _deliver(on_the_way: "queue.SimpleQueue[tuple[float, bytes]]", sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        while data := source.recv(65_536):
+        while True:
+            due, data = on_the_way.get()
+            if not data:
+                break
+            time.sleep(max(0.0, due - time.monotonic()))
             sink.sendall(data)
-    for end in (source, sink):
+    _end(sink)
+
+
+def _end(*ends: socket.socket) -> None:
+    for end in ends:
         with contextlib.suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
 
@@ -257,11 +285,23 @@ class Network:
 
     def add(self, name: str, *, peers: Sequence[str] = (), joins: bool = False, **extra: str) -> FullNode:
         """Another node, with block 0 and nothing else; one that ``joins`` asks its peers for that."""
+        return self.make(FullNode, name, peers=peers, joins=joins, extra=extra)
+
+    def make(
+        self,
+        kind: type[Node],
+        name: str,
+        *,
+        peers: Sequence[str] = (),
+        joins: bool = False,
+        extra: dict[str, str] | None = None,
+    ) -> Node:
+        """Likewise, of another kind."""
         home = self.folder / name
         home.mkdir(parents=True)
         database = f"coinai_{name}"
         broker = self.servers.broker.url.replace("virtual_host=0", f"virtual_host={len(self.nodes) % 16}")
-        node = FullNode(name, home, self._locate(database), broker, peers, dict(extra))
+        node = kind(name, home, self._locate(database), broker, peers, extra or {})
         if not self.nodes:
             self._make_templates(node)
         self._administer(f'CREATE DATABASE "{database}" TEMPLATE "{EMPTY if joins else ORIGIN}"')
@@ -287,9 +327,9 @@ class Network:
     def _locate(self, database: str) -> str:
         return self.servers.postgres.url.replace("/coinai?", f"/{database}?")
 
-    def link(self, target: FullNode) -> Link:
-        """A way to a node that can be cut."""
-        made = Link(target.port)
+    def link(self, target: FullNode, delay: float = 0.0) -> Link:
+        """A way to a node that can be cut, and takes ``delay`` seconds in each direction."""
+        made = Link(target.port, delay)
         self.links.append(made)
         return made
 
@@ -327,7 +367,7 @@ def make_network(folder: Path, genesis: Genesis) -> Iterator[Network]:
 
 
 def _with_room(servers: Servers) -> Postgres:
-    return replace(servers.postgres, options=(*servers.postgres.options, "max_connections=300"))
+    return replace(servers.postgres, options=(*servers.postgres.options, "max_connections=500"))
 
 
 def wait_for_tip(nodes: Sequence[FullNode], tip: str, *, seconds: float = 90) -> None:

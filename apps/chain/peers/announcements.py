@@ -4,7 +4,10 @@ import time
 from collections.abc import Sequence
 
 from django.db import transaction as database
+from django.db.models import Q
 
+from apps.chain.contents import get_problem
+from apps.chain.errors import ParentRefused
 from apps.chain.models import Block, SeenHeader
 from apps.chain.peers import limits
 from apps.chain.peers.errors import Equivocation, WrongAnnouncement
@@ -19,6 +22,7 @@ from protocol.errors import (
     FromTheFuture,
     InvalidSeal,
     MissingReward,
+    ObjectMissing,
     ReorgTooDeep,
     WrongNetwork,
     WrongRewardHeight,
@@ -28,11 +32,17 @@ from protocol.merkle import inclusion_path, is_included
 from protocol.transactions import Reward, check_reward, parse_transaction
 from protocol.validation import check_quality
 
+OLD_ROUNDS = 10
+"""A candidate of a round so long over is an old one."""
+RELAYED_HEIGHTS = 2
+"""Candidates so far below the tip are passed on; nobody waits for older ones."""
+
 
 def take_candidate(message: Candidate, *, source: str, now: float | None = None) -> tuple[SeenHeader, bool]:
     """Check an announced candidate and keep its header; returns the row and whether its parent is known.
 
-    Raises WrongAnnouncement, Equivocation, InvalidSeal and what the checks of a header raise.
+    Raises WrongAnnouncement, Equivocation, InvalidSeal and what the checks of a header raise; ParentRefused
+    for one on a block that was refused here, which whoever relayed it need not have known.
     """
     now = time.time() if now is None else now
     header = parse_header(message.header)
@@ -45,11 +55,11 @@ def take_candidate(message: Candidate, *, source: str, now: float | None = None)
         return known, known.work is not None
     reward = check_proof(header, message)
     _check_place(header, now)
-    _check_room(header, reward, source)
+    _check_room(header, reward, source, now)
     parent = find_parent(header.previous)
     if parent is not None:
         if not parent.is_open:
-            raise WrongAnnouncement("it stands on a refused block")
+            raise ParentRefused(header.previous, 0)
         check_header_alone(header, parent, now)
     work = None if parent is None else parent.work + header.threshold + 1
     row = build_row(header, work, source=source, now=now)
@@ -59,8 +69,7 @@ def take_candidate(message: Candidate, *, source: str, now: float | None = None)
     if Block.objects.filter(hash=row.hash).exists():
         row.state = SeenHeader.State.TAKEN
     with database.atomic():
-        if not SeenHeader.objects.filter(hash=row.hash).exists():
-            SeenHeader.objects.bulk_create([row], ignore_conflicts=True)
+        SeenHeader.objects.bulk_create([row], ignore_conflicts=True)
         notify("coinai_header", row.hash)
     return row, parent is not None
 
@@ -101,22 +110,67 @@ def _check_place(header: Header, now: float) -> None:
         raise ReorgTooDeep(tip.height - header.height + 1, params.max_reorg)
 
 
-def _check_room(header: Header, reward: Reward, source: str) -> None:
+def _check_room(header: Header, reward: Reward, source: str, now: float) -> None:
     """A peer's announcements are bounded: a miner may publish one candidate per round and parent (§3)."""
     mine = SeenHeader.objects.filter(source=source)
-    if mine.filter(work=None).count() >= limits.LOOSE_HEADERS:
-        raise Equivocation(reward.address, limits.LOOSE_HEADERS)
+    here = mine.exclude(proof__isnull=True)
     same = mine.filter(previous=header.previous, round=header.round)
-    if same.filter(proof__reward__body__key=reward.key).count() >= limits.TWINS:
-        raise Equivocation(reward.address, limits.TWINS)
-    if same.count() >= limits.CANDIDATES_A_ROUND:
-        raise Equivocation(reward.address, limits.CANDIDATES_A_ROUND)
+    # By the clock, not by ``late``: while this node catches up nothing is.
+    over = int(now) - get_params().late_seconds - OLD_ROUNDS * get_params().round_seconds
+    late = here.filter(timestamp__lt=over).exclude(state=SeenHeader.State.TAKEN)
+    for rows, most in (
+        (mine.filter(work=None), limits.LOOSE_HEADERS),
+        (same.filter(proof__reward__body__key=reward.key), limits.TWINS),
+        (same, limits.CANDIDATES_A_ROUND),
+        (here.filter(timestamp=header.timestamp), 4 * limits.CANDIDATES_A_ROUND),
+        (late, limits.LATE_CANDIDATES),
+    ):
+        if rows.count() >= most:
+            raise Equivocation(reward.address, most)
+
+
+def is_relayed(seen: SeenHeader) -> bool:
+    """Whether a candidate is passed on: checked against its parent, in time, among the first of its round and
+    its miner, or found valid and among the first of these. These are always fewer than a peer tolerates,
+    whatever others tell this node, and nothing that a peer who knows more could blame it for.
+    """
+    if seen.work is None or seen.height < get_tip().height - RELAYED_HEIGHTS or not _is_known(seen.problem):
+        return False
+    valid = Block.objects.filter(status=Block.Status.VALID)
+    rivals = SeenHeader.objects.filter(height=seen.height, timestamp=seen.timestamp).exclude(
+        proof__isnull=True
+    )
+    if valid.filter(hash=seen.hash).exists():
+        rivals = rivals.filter(hash__in=valid.values("hash"))
+    elif seen.late:
+        return False
+    before = rivals.filter(
+        Q(received_at__lt=seen.received_at) | Q(received_at=seen.received_at, hash__lt=seen.hash)
+    )
+    found = list(before.values_list("previous", "proof__reward__body__key")[: limits.CANDIDATES_A_ROUND])
+    here = [key for previous, key in found if previous == seen.previous]
+    key = (seen.proof or {})["reward"]["body"]["key"]
+    return (
+        len(found) < limits.CANDIDATES_A_ROUND
+        and len(here) < limits.RELAYED_A_ROUND
+        and here.count(key) < limits.RELAYED_TWINS
+    )
+
+
+def _is_known(problem: str) -> bool:
+    try:
+        get_problem(problem)
+    except ObjectMissing:
+        return False
+    return True
 
 
 def build_candidate(block_hash: str) -> Candidate | None:
-    """The announcement of a candidate that is known here, or None."""
-    seen = SeenHeader.objects.defer("body").filter(hash=block_hash).exclude(proof=None).first()
+    """The announcement of a candidate that is known here; None when there is none, or it is not relayed."""
+    seen = SeenHeader.objects.defer("body").filter(hash=block_hash).exclude(proof__isnull=True).first()
     if seen is not None and seen.proof is not None:
+        if not is_relayed(seen):
+            return None
         header = decode(bytes(seen.header))
         if not isinstance(header, dict):
             raise TypeError("a header's row holds an object")
@@ -138,7 +192,7 @@ def list_open_candidates(limit: int = 32) -> Sequence[str]:
     """Candidates on the tip that a new peer should hear of at once."""
     tip = get_tip()
     blocks = Block.objects.filter(previous=tip.hash, canonical=False).exclude(status=Block.Status.REFUSED)
-    seen = SeenHeader.objects.filter(previous=tip.hash).exclude(proof=None)
+    seen = SeenHeader.objects.filter(previous=tip.hash).exclude(proof__isnull=True)
     seen = seen.exclude(state=SeenHeader.State.REFUSED)
     hashes = [
         *blocks.order_by("round", "-quality").values_list("hash", flat=True)[:limit],

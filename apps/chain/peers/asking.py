@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from apps.chain.peers import addresses, fetching, headers, limits, messages
-from apps.chain.peers.buckets import Recent
-from apps.chain.peers.errors import OutOfTurn, TooSlow, WrongPiece
+from apps.chain.peers.buckets import Absences, Bucket, Recent
+from apps.chain.peers.errors import HeadersNotLinked, OutOfTurn, TooSlow, WrongPiece
 from apps.chain.peers.fetching import WantedBody, WantedFile
 from apps.chain.peers.hearing import list_unknown_transactions, take_transactions
 from apps.chain.peers.pieces import PartialObject, check_piece, count_pieces
+from apps.common import object_store
 from apps.common.object_store import ObjectCorrupt
 from protocol.errors import FromTheFuture, ReorgTooDeep
 
@@ -28,6 +29,7 @@ HEADERS_SECONDS = 60.0
 FAR_AHEAD_SECONDS = 3.0
 MOST_TIMEOUTS = 3
 MOST_HAS = 1000
+MOST_MISSES, MISSED_SECONDS = 20, 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -39,11 +41,15 @@ class Asking:
         self._session = session
         self._run = session.hub.threads.run
         self._open: dict[int, tuple[type, asyncio.Future[Any]]] = {}
-        self._late: set[int] = set()  # questions whose answers may still come, and are no longer wanted
+        self._late: dict[int, None] = {}  # questions whose answers may still come, and are no longer wanted
+        self._pace = Bucket(limits.OWN_QUESTIONS_A_SECOND, limits.OWN_QUESTIONS_AT_ONCE)
         self._next = secrets.randbelow(2**30)
         self._news = asyncio.Event()
         self._has = Recent(limits.KNOWN)  # blocks that the peer has evaluated
-        self._lacks = Recent(limits.KNOWN)  # blocks and objects that it did not have when asked
+        self._chain = Recent(limits.KNOWN)  # blocks of its best chain, as it said
+        self._lacks = Absences(
+            limits.KNOWN, first=limits.LACKS_SECONDS, longest=limits.LONGEST_LACKS_SECONDS
+        )  # blocks and objects that it did not have when asked
         self._bodies = 0
         self._objects = 0
         self._twins: dict[tuple[str, int], int] = {}
@@ -54,11 +60,14 @@ class Asking:
         self._last_header: str | None = None
         self._transactions: dict[str, None] = {}
         self._timeouts = 0
+        self._misses = 0  # objects in a row that the peer did not have
+        self._missed_at = 0.0
 
     # ── questions and answers
 
     async def ask(self, kind: type[messages.Answer], question: Any) -> Any:
         """The answer to a question, or None when the peer does not have it. Raises TooSlow."""
+        await asyncio.sleep(self._pace.take())
         if self._session.is_closed:
             return None
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -68,7 +77,9 @@ class Asking:
             async with asyncio.timeout(limits.ANSWER_SECONDS):
                 answer = await future
         except TimeoutError:
-            self._late.add(question.id)
+            self._late[question.id] = None
+            if len(self._late) > limits.LATE_ANSWERS:
+                self._late.pop(next(iter(self._late)))
             self._timeouts += 1
             if self._timeouts >= MOST_TIMEOUTS:
                 raise TooSlow(f"answer to {question.kind}", limits.ANSWER_SECONDS) from None
@@ -85,7 +96,7 @@ class Asking:
         found = self._open.get(message.id)
         if found is None:
             if message.id in self._late:
-                self._late.discard(message.id)
+                del self._late[message.id]
                 return True
             raise OutOfTurn(message.kind)
         kind, future = found
@@ -116,7 +127,7 @@ class Asking:
         """The peer has evaluated these, or moved its tip there."""
         for name in hashes:
             self._has.add(name)
-            self._lacks.discard(name)
+            self._lacks.forgive(name)
         self._is_behind = True
         self.wake()
 
@@ -133,8 +144,12 @@ class Asking:
         self.wake()
 
     def _read_holdings(self) -> fetching.Holdings:
-        height = self._session.peer.height
-        return fetching.Holdings(height, self._has.list_last(MOST_HAS), self._lacks)
+        peer = self._session.peer
+        # A node in the mode assumed has few models: another one is asked instead, and this one now and then.
+        is_useful = self._misses < MOST_MISSES or time.monotonic() - self._missed_at > MISSED_SECONDS
+        return fetching.Holdings(
+            peer.height, self._has.list_last(MOST_HAS), self._lacks, peer.key, gives_models=is_useful
+        )
 
     def knows_block(self, block_hash: str) -> bool:
         """Whether the peer has said that it has this block."""
@@ -172,27 +187,18 @@ class Asking:
         """Ask on until the peer has no more, or the bodies are far behind."""
         session = self._session
         while not session.is_closed:
-            locator = await self._run(headers.build_locator)
-            if self._last_header is not None:
-                locator = [self._last_header, *locator]
-            question = messages.GetHeaders(self._number(), tuple(locator[: limits.MAX_LOCATOR]))
-            answer = await self.ask(messages.Headers, question)
+            locator = await self._run(headers.build_locator, self._last_header)
+            answer = await self.ask(messages.Headers, messages.GetHeaders(self._number(), tuple(locator)))
             if answer is None:
                 return
             is_full = len(answer.headers) == limits.MAX_HEADERS
-            try:
-                taken = await self._run(
-                    headers.take_headers, answer.headers, source=session.peer.key, is_full=is_full
-                )
-            except FromTheFuture:
-                return
-            except ReorgTooDeep as error:
-                log.warning("peer_on_another_chain", peer=session.name, depth=error.depth, limit=error.limit)
-                session.peer.headers_done = True
+            taken = await self._take_headers(answer, locator, is_full)
+            if taken is None:
                 return
             if answer.headers:
                 self._last_header = taken.last
                 self._has.update(taken.hashes)
+                self._chain.update(taken.hashes)
             if taken.new:
                 session.hub.wake_all()
             if not is_full:
@@ -201,6 +207,28 @@ class Asking:
             if taken.is_wanted and await self._run(headers.is_far_ahead):
                 self._go_on_at = time.monotonic() + FAR_AHEAD_SECONDS
                 return
+
+    async def _take_headers(
+        self, answer: messages.Headers, locator: list[str], is_full: bool
+    ) -> headers.Taken | None:
+        """What came of an answer; None when that is nothing, and no fault of the peer."""
+        session = self._session
+        try:
+            return await self._run(
+                headers.take_headers, answer.headers, source=session.peer.key, is_full=is_full
+            )
+        except FromTheFuture:
+            return None
+        except HeadersNotLinked:
+            # What it goes on from was forgotten here in the meantime.
+            self._last_header = None
+            if answer.headers[0].get("previous") not in locator:
+                raise
+            return None
+        except ReorgTooDeep as error:
+            log.warning("peer_on_another_chain", peer=session.name, depth=error.depth, limit=error.limit)
+            session.peer.headers_done = True
+            return None
 
     async def _fetch_bodies(self) -> None:
         room = limits.BODIES_AT_ONCE - self._bodies
@@ -242,8 +270,8 @@ class Asking:
             session.hub.wake_all()
 
     def _is_among_twins(self, wanted: WantedBody) -> bool:
-        """At most four claims a peer and round are fetched (§5); what its chain stands on is no claim."""
-        if wanted.height <= self._session.peer.height:
+        """At most four claims a peer and round are fetched (§5); what its chain consists of is no claim."""
+        if wanted.hash in self._chain:
             return True
         place = (wanted.previous, wanted.round)
         self._twins[place] = self._twins.get(place, 0) + 1
@@ -273,7 +301,9 @@ class Asking:
         is_done = False
         try:
             is_done = await self._fetch_pieces(wanted)
+            self._misses = 0 if is_done else self._misses + 1
             if not is_done:
+                self._missed_at = time.monotonic()
                 self._lacks.add(wanted.object_id)
         finally:
             self._objects -= 1
@@ -289,20 +319,24 @@ class Asking:
         number = await self._run(lambda: partial.next_piece)
         size = wanted.bytes
         while size == 0 or number < count_pieces(size):
+            begun = time.monotonic()
             most = 1 if size == 0 else min(limits.PIECES_AT_ONCE, count_pieces(size) - number)
             asked = range(number, number + most)
             answers = await asyncio.gather(*(self._fetch_piece(wanted, piece) for piece in asked))
-            for piece in answers:
+            for index, piece in zip(asked, answers, strict=True):
                 if piece is None:
                     return False
                 size = piece.bytes
-                await self._run(partial.append, number, piece.data)
-                number += 1
-            await self._run(fetching.extend_object, object_id=wanted.object_id, session=self._session.id)
+                number = await self._run(partial.append, index, piece.data)
+            if number <= asked[0]:  # another connection has it all, or threw it away
+                return await self._run(object_store.exists, wanted.object_id)
+            # Who is slow keeps it for no longer: another one goes on where it was.
+            if time.monotonic() - begun < limits.PIECES_SECONDS:
+                await self._run(fetching.extend_object, object_id=wanted.object_id, session=self._session.id)
         try:
             await self._run(partial.finish, size)
-        except ObjectCorrupt:
-            return False  # two connections wrote at once: from the start again
+        except (ObjectCorrupt, FileNotFoundError):
+            return await self._run(object_store.exists, wanted.object_id)  # another one was faster
         await self._run(fetching.finish_object, object_id=wanted.object_id)
         return True
 

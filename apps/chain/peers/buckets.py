@@ -1,4 +1,4 @@
-"""Token buckets, and sets of hashes that do not grow without end."""
+"""Token buckets, and memories that do not grow without end."""
 
 import time
 from collections import OrderedDict
@@ -73,3 +73,37 @@ class Recent:
     def clear(self) -> None:
         """Forget all."""
         self._items.clear()
+
+
+class Absences:
+    """What a peer did not have when it was asked: not asked for again for a while, each time for longer."""
+
+    def __init__(self, most: int, *, first: float, longest: float) -> None:
+        self._most = most
+        self._first = first
+        self._longest = longest
+        self._items: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def __contains__(self, item: object) -> bool:
+        found = self._items.get(item) if isinstance(item, str) else None
+        return found is not None and time.monotonic() < found[0]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, item: str) -> None:
+        """It was asked for in vain."""
+        before = self._items.get(item)
+        wait = self._first if before is None else min(self._longest, 2 * before[1])
+        self._items[item] = (time.monotonic() + wait, wait)
+        self._items.move_to_end(item)
+        if len(self._items) > self._most:
+            self._items.popitem(last=False)
+
+    def forgive(self, item: str) -> bool:
+        """The peer says that it has it now: True, once, when it may be asked at once all the same."""
+        before = self._items.get(item)
+        if before is None or before[1] > self._first:
+            return before is None
+        self._items[item] = (0.0, 2 * self._first)
+        return True

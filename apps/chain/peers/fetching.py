@@ -5,7 +5,7 @@ several peers are asked at once, nothing is asked for twice, and a crash loses n
 """
 
 import contextlib
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,6 +17,7 @@ from apps.chain.candidates import submit_candidate
 from apps.chain.contents import get_problem
 from apps.chain.models import Block, SeenHeader, WantedObject
 from apps.chain.peers import limits
+from apps.chain.peers.buckets import Absences
 from apps.chain.peers.errors import WrongBody
 from apps.chain.peers.headers import refuse_branch
 from apps.chain.peers.offences import record_offence
@@ -32,6 +33,8 @@ from protocol.errors import ERRORS, FromTheFuture, ObjectMissing, ProtocolError,
 from protocol.forkchoice import IndexedBlock, choose_tip
 
 State = SeenHeader.State
+LOOKED_AT = 4096
+"""Wanted rows among which a connection looks for what its peer may have."""
 log = structlog.get_logger(__name__)
 
 
@@ -42,7 +45,6 @@ class WantedBody:
     hash: str
     previous: str
     round: int
-    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +66,42 @@ class Holdings:
     """Of its best chain."""
     has: Sequence[str]
     """Blocks that it has evaluated, as it said."""
-    lacks: Container[str]
-    """Blocks and objects that it did not have when asked."""
+    lacks: Absences
+    """Blocks and objects that it did not have when it was asked lately."""
+    key: str = ""
+    gives_models: bool = True
+    """Whether it has any: a node in the mode assumed lacks those below its checkpoint."""
 
 
 def claim_bodies(*, session: str, holdings: Holdings, limit: int) -> list[WantedBody]:
     """Bodies that a connection shall ask for now; nobody else asks for them meanwhile."""
     tip, now = get_tip(), timezone.now()
-    if _must_wait_for_checkpoint():
+    if _must_wait_for_checkpoint() or _is_inbox_full(holdings.key):
         return []
     rows = SeenHeader.objects.defer("body", "header", "proof").filter(state=State.WANTED)
     rows = rows.filter(Q(claimed_until=None) | Q(claimed_until__lt=now)).filter(
         height__gt=tip.height - get_params().max_reorg, height__lte=tip.height + limits.BODIES_AHEAD
     )
     # Announced candidates only from whoever has evaluated them: false ones stand in nobody's way.
-    given = Q(proof=None, height__lte=holdings.height) | Q(hash__in=holdings.has)
+    given = Q(proof__isnull=True, height__lte=holdings.height) | Q(hash__in=holdings.has)
     claimed: list[WantedBody] = []
-    for row in rows.filter(given).order_by("height", "round", "-quality")[: 8 * limit]:
+    names = rows.filter(given).order_by("height", "round", "-quality").values_list("hash", flat=True)
+    asked = [name for name in names[:LOOKED_AT] if name not in holdings.lacks][: 8 * limit]
+    found = rows.in_bulk(asked)
+    for row in (found[name] for name in asked if name in found):
         if len(claimed) == limit:
             break
-        if row.hash in holdings.lacks or is_beaten(row):
+        if is_beaten(row):
             continue
-        if _claim(SeenHeader.objects.filter(hash=row.hash, state=State.WANTED), session):
-            claimed.append(WantedBody(row.hash, row.previous, row.round, row.height))
+        wanted = SeenHeader.objects.filter(hash=row.hash, state=State.WANTED)
+        if _claim(wanted, session, limits.BODY_SECONDS):
+            claimed.append(WantedBody(row.hash, row.previous, row.round))
     return claimed
+
+
+def _is_inbox_full(key: str) -> bool:
+    """Whether so many bodies of one giver wait for their parents that it is asked for no more."""
+    return SeenHeader.objects.filter(state=State.INBOX, body_from=key).count() >= limits.BODIES_AHEAD
 
 
 def _must_wait_for_checkpoint() -> bool:
@@ -126,11 +140,11 @@ def _to_indexed(row: SeenHeader) -> IndexedBlock:
     )
 
 
-def _claim(rows: object, session: str) -> bool:
+def _claim(rows: object, session: str, seconds: float) -> bool:
     """Take one row for a while; False when another connection was first."""
     now = timezone.now()
     free = rows.filter(Q(claimed_until=None) | Q(claimed_until__lt=now))  # type: ignore[attr-defined]
-    until = now + timedelta(seconds=limits.CLAIM_SECONDS)
+    until = now + timedelta(seconds=seconds)
     return bool(free.update(claimed_by=session, claimed_until=until))
 
 
@@ -220,6 +234,10 @@ def want_objects(block: Block) -> None:
         if not object_store.exists(name)
     ]
     WantedObject.objects.bulk_create(rows, ignore_conflicts=True)
+    # Contents are of many blocks: the newest one says for how long they are needed.
+    contents = [row.object_id for row in rows if row.kind != "model"]
+    older = WantedObject.objects.filter(object_id__in=contents, height__lt=block.height)
+    older.update(block=block.hash, height=block.height)
 
 
 def claim_objects(*, session: str, holdings: Holdings, limit: int) -> list[WantedFile]:
@@ -228,15 +246,19 @@ def claim_objects(*, session: str, holdings: Holdings, limit: int) -> list[Wante
     rows = WantedObject.objects.filter(Q(claimed_until=None) | Q(claimed_until__lt=now))
     rows = rows.filter(~Q(kind="model") | Q(height__lte=holdings.height) | Q(block__in=holdings.has))
     claimed: list[WantedFile] = []
-    for row in rows.order_by("tries", "height", "object_id")[:64]:
+    for row in rows.order_by("tries", "height", "object_id")[:LOOKED_AT]:
         if len(claimed) == limit:
             break
+        # Whoever says that it has evaluated the block is asked at once, but not again and again.
+        is_told = row.block in has and holdings.lacks.forgive(row.object_id)
+        if row.object_id in holdings.lacks and not is_told:
+            continue
+        if row.kind == "model" and not holdings.gives_models:
+            continue
         if object_store.exists(row.object_id):
             finish_object(object_id=row.object_id)
             continue
-        if row.object_id in holdings.lacks and row.block not in has:
-            continue
-        if _claim(WantedObject.objects.filter(object_id=row.object_id), session):
+        if _claim(WantedObject.objects.filter(object_id=row.object_id), session, limits.CLAIM_SECONDS):
             most = row.bytes or compute_most_bytes(row.kind)
             claimed.append(WantedFile(row.object_id, row.bytes, row.block, row.height, most))
     return claimed
@@ -270,23 +292,30 @@ def finish_object(*, object_id: str) -> None:
 
 
 def want_missing() -> None:
-    """Look for what the open blocks lack; what nobody may need any more is forgotten."""
+    """Look for what the open blocks lack; what only refused blocks or those far below needed is forgotten."""
     tip = get_tip()
     least = tip.height - get_params().max_reorg
+    needed = Block.objects.filter(hash=OuterRef("block"), height__gte=least)
+    needed = needed.exclude(status=Block.Status.REFUSED)
+    WantedObject.objects.filter(~Exists(needed)).delete()
     rows = Block.objects.defer(*BIG_FIELDS).filter(height__gt=least, canonical=False)
     for block in rows.filter(status__in=[Block.Status.CANDIDATE, Block.Status.UNDECIDED])[:512]:
         want_objects(block)
-    WantedObject.objects.filter(kind="model", height__lt=least).delete()
-    give_up = WantedObject.objects.filter(tries__gte=limits.MAX_TRIES, kind="model")
-    give_up.update(tries=0, claimed_until=timezone.now() + timedelta(seconds=60))
 
 
 def drop_beaten() -> None:
-    """Candidates of rounds that are over, on which nothing stands, are not asked for any more."""
+    """Candidates of rounds that are over, on which nothing stands, are not asked for any more, and forgotten
+    once they are far below the tip; bodies whose parents do not come are dropped.
+    """
     tip = get_tip()
-    rows = SeenHeader.objects.filter(state=State.WANTED, height__lt=tip.height).exclude(proof=None)
+    rows = SeenHeader.objects.filter(height__lt=tip.height).exclude(proof__isnull=True)
     above = SeenHeader.objects.filter(previous=OuterRef("hash"))
-    rows.filter(~Exists(above)).update(state=State.KNOWN)
+    rows.filter(~Exists(above), state=State.WANTED).update(state=State.KNOWN)
+    old = rows.filter(height__lt=tip.height - limits.RIVAL_HEIGHTS, state__in=[State.KNOWN, State.REFUSED])
+    old.filter(~Exists(above)).delete()
+    since = timezone.now() - timedelta(seconds=limits.INBOX_SECONDS)
+    late = SeenHeader.objects.filter(state=State.INBOX, body_at__lt=since)
+    late.update(state=State.KNOWN, body=None, claimed_until=None)
 
 
 def refuse_evaluated(block: Block) -> None:

@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from django.db import transaction as database
+from django.db.models import Exists, OuterRef, Q
 
 from apps.chain.contents import get_problem
-from apps.chain.models import Block, SeenHeader
+from apps.chain.errors import ParentRefused
+from apps.chain.models import Block, Peer, SeenHeader
 from apps.chain.peers import limits
 from apps.chain.peers.errors import CheckpointMissed, EndlessHeaders, HeadersNotLinked
 from apps.chain.peers.states import get_checkpoint, is_synchronised
 from apps.chain.rounds import to_header
 from apps.chain.selectors import BIG_FIELDS, get_genesis, get_params, get_tip
+from apps.common.notify import notify
 from protocol.blocks import VERSION, Header, parse_header
 from protocol.encoding import JsonValue, decode, encode
 from protocol.errors import (
@@ -58,25 +61,23 @@ class Taken:
     """Whether their chain could win, so that bodies are asked for."""
 
 
-def build_locator() -> list[str]:
-    """Hashes of what is known, the newest first: the best header, then the best chain, ever more thinly."""
+def build_locator(last: str | None = None) -> list[str]:
+    """Hashes of what is known, the newest first: ``last`` (what the peer told last), the best header, then
+    the best chain, ever more thinly; at most MAX_LOCATOR.
+    """
     tip = get_tip()
-    best = (
-        SeenHeader.objects.filter(work__gt=tip.work)
-        .exclude(state=SeenHeader.State.REFUSED)
-        .order_by("-work")
-        .values_list("hash", flat=True)
-        .first()
-    )
+    told = SeenHeader.objects.exclude(state=SeenHeader.State.REFUSED).exclude(work=None)
+    best = told.filter(work__gt=tip.work).order_by("-work").values_list("hash", flat=True).first()
+    first = [last] if last and told.filter(hash=last).exists() else []
     heights: list[int] = []
     height, step = tip.height, 1
-    while height > 0 and len(heights) < limits.MAX_LOCATOR - 2:
+    while height > 0 and len(heights) < limits.MAX_LOCATOR - 3:
         heights.append(height)
         step = step if len(heights) < 10 else step * 2
         height -= step
     found = dict(Block.objects.filter(canonical=True, height__in=[*heights, 0]).values_list("height", "hash"))
     locator = [found[height] for height in sorted(found, reverse=True)]
-    return [*([best] if best else []), *locator]
+    return [*first, *([best] if best else []), *locator]
 
 
 def list_headers(locator: Sequence[str]) -> list[dict[str, JsonValue]]:
@@ -197,6 +198,7 @@ def take_headers(
     parent = find_parent(headers[0].previous)
     if parent is None or not parent.is_open:
         raise HeadersNotLinked(headers[0].height)
+    _check_count(source)
     depth = tip.height - parent.fork
     if depth > get_params().max_reorg:
         raise ReorgTooDeep(depth, get_params().max_reorg)
@@ -208,6 +210,16 @@ def take_headers(
     if is_full and not is_wanted and count > 2 * get_params().max_reorg and (rows[-1].work or 0) <= tip.work:
         raise EndlessHeaders(count)
     return Taken(len(rows), headers[-1].height, rows[-1].hash, tuple(row.hash for row in rows), is_wanted)
+
+
+def _check_count(source: str) -> None:
+    """Nobody fills the table with chains that never come to anything. Raises EndlessHeaders."""
+    checkpoint = get_checkpoint()
+    way = 0 if checkpoint is None else max(0, checkpoint.height - get_tip().height)
+    mine = SeenHeader.objects.filter(source=source, proof__isnull=True).exclude(state=SeenHeader.State.TAKEN)
+    count = mine.count()
+    if count > max(limits.HEADERS_AHEAD, way) + 2 * limits.MAX_HEADERS:
+        raise EndlessHeaders(count)
 
 
 def _check_all(
@@ -260,12 +272,14 @@ def _keep(rows: Sequence[SeenHeader], tip_work: int) -> bool:
         SeenHeader.objects.bulk_create(
             [row for row in rows if row.hash not in present], ignore_conflicts=True
         )
-        for row in rows:
-            # An announced candidate whose parent was unknown until now.
-            SeenHeader.objects.filter(hash=row.hash, work=None).update(work=row.work)
+        # Announced candidates whose parents were unknown until now.
+        loose = SeenHeader.objects.filter(hash__in=hashes, work=None).values_list("hash", flat=True)
+        works = {row.hash: row.work for row in rows}
+        for name in loose:
+            SeenHeader.objects.filter(hash=name, work=None).update(work=works[name])
         if (rows[-1].work or 0) <= tip_work:
             return False
-        want_branch(rows[-1].hash)
+        want_branch(rows[0].previous)
         SeenHeader.objects.filter(hash__in=hashes, state=SeenHeader.State.KNOWN).update(
             state=SeenHeader.State.WANTED
         )
@@ -273,23 +287,26 @@ def _keep(rows: Sequence[SeenHeader], tip_work: int) -> bool:
 
 
 def link_loose() -> None:
-    """Announced candidates whose parent has come meanwhile are checked against it, and wanted."""
-    for row in (
-        SeenHeader.objects.defer("body").filter(work=None).exclude(state=SeenHeader.State.REFUSED)[:64]
-    ):
+    """Announced candidates whose parent has come meanwhile are checked against it, wanted and passed on."""
+    loose = SeenHeader.objects.defer("body").filter(work=None).exclude(state=SeenHeader.State.REFUSED)
+    known = Q(Exists(Block.objects.filter(hash=OuterRef("previous"))))
+    known |= Q(Exists(SeenHeader.objects.filter(hash=OuterRef("previous"), work__isnull=False)))
+    for row in loose.filter(known)[:64]:
         parent = find_parent(row.previous)
         if parent is None:
             continue
         header = read_header(row)
         values: dict[str, object] = {"work": parent.work + header.threshold + 1}
         try:
+            if not parent.is_open:
+                raise ParentRefused(row.previous, 0)
             check_header_alone(header, parent, time.time())
             values["state"] = SeenHeader.State.WANTED
         except ProtocolError as error:
             values |= {"state": SeenHeader.State.REFUSED, "refused_code": error.code}
-        SeenHeader.objects.filter(hash=row.hash, work=None).exclude(state=SeenHeader.State.TAKEN).update(
-            **values
-        )
+        rows = SeenHeader.objects.filter(hash=row.hash, work=None).exclude(state=SeenHeader.State.TAKEN)
+        if rows.update(**values) and values["state"] == SeenHeader.State.WANTED:
+            notify("coinai_header", row.hash)
 
 
 def want_branch(block_hash: str) -> None:
@@ -335,8 +352,29 @@ def get_best() -> tuple[str, int, int] | None:
 
 
 def prune() -> None:
-    """Forget headers far below the tip, and loose ones that never found their parent."""
+    """Forget headers far below the tip, loose ones that never found their parent, and, when there are too
+    many, those of peers that are gone.
+    """
     tip = get_tip()
     SeenHeader.objects.filter(height__lt=tip.height - limits.KEPT_HEIGHTS).delete()
     old = datetime.fromtimestamp(time.time() - 3600, UTC)
     SeenHeader.objects.filter(work=None, received_at__lt=old).delete()
+    waiting = SeenHeader.objects.exclude(state=SeenHeader.State.TAKEN)
+    if waiting.count() > limits.OPEN_HEADERS:
+        since = datetime.fromtimestamp(time.time() - limits.ORPHAN_SECONDS, UTC)
+        gone = waiting.filter(received_at__lt=since).exclude(source__in=Peer.objects.values("node_key"))
+        drop_branches(list(gone.values_list("hash", flat=True)))
+
+
+def drop_branches(hashes: Sequence[str]) -> int:
+    """Forget headers and all that stands on them, so that none is left without its parent; returns how many.
+    Whoever has them tells them again.
+    """
+    count, waiting = 0, list(hashes)
+    while waiting:
+        batch, waiting = waiting[:5000], waiting[5000:]
+        rows = SeenHeader.objects.filter(hash__in=batch).exclude(state=SeenHeader.State.TAKEN)
+        above = SeenHeader.objects.filter(previous__in=batch).exclude(hash__in=batch)
+        waiting += list(above.exclude(state=SeenHeader.State.TAKEN).values_list("hash", flat=True))
+        count += rows.delete()[0]
+    return count

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from apps.chain.errors import FeeTooLow, MempoolFull
+from apps.chain.errors import FeeTooLow, MempoolFull, ParentRefused
 from apps.chain.mempool import submit_transaction
 from apps.chain.models import Block, Transaction
 from apps.chain.peers import addresses, limits, messages
@@ -58,18 +58,18 @@ class Hearing:
         match message:
             case messages.GetHeaders():
                 found = await self._run(list_headers, message.locator)
-                session.send(messages.Headers(message.id, tuple(found)))
+                session.answer(messages.Headers(message.id, tuple(found)))
             case messages.GetBlock():
                 raw = await self._run(serve_block, message.hash)
-                session.send(messages.Missing(message.id) if raw is None else _to_block(message.id, raw))
+                session.answer(messages.Missing(message.id) if raw is None else _to_block(message.id, raw))
             case messages.GetPiece():
-                session.send(await self._run(_find_piece, message))
+                session.answer(await self._run(_find_piece, message))
             case messages.GetTransactions():
                 items = await self._run(read_transactions, message.txids)
-                session.send(messages.Transactions(message.id, tuple(items)))
+                session.answer(messages.Transactions(message.id, tuple(items)))
             case messages.GetAddresses():
                 urls = await self._run(addresses.list_to_tell)
-                session.send(messages.Addresses(message.id, tuple(urls)))
+                session.answer(messages.Addresses(message.id, tuple(urls)))
             case _:
                 raise OutOfTurn(message.kind)
 
@@ -79,8 +79,9 @@ class Hearing:
         session.known.add(parse_header(message.header).hash)
         try:
             _, is_linked = await self._run(take_candidate, message, source=session.peer.key)
-        except (FromTheFuture, ReorgTooDeep) as error:
+        except (FromTheFuture, ParentRefused, ReorgTooDeep) as error:
             log.info("candidate_not_taken", peer=session.name, code=error.code)
+            session.count_excess("news", limits.NEWS_A_SECOND)
             return
         except Equivocation as error:
             await self._run(

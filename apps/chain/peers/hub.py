@@ -27,7 +27,7 @@ from apps.chain.peers.errors import AlreadyConnected, NoRoomForPeers
 from apps.chain.peers.offences import check_ban, list_banned, name_subjects
 from apps.chain.peers.session import Session
 from apps.chain.peers.threads import Threads
-from apps.chain.selectors import get_block_at, get_params, get_tip
+from apps.chain.selectors import get_genesis_hash, get_params, get_tip
 from apps.common.notify import RECONNECTED, Listener, Notification
 from apps.common.rate_limits import name_client
 from protocol.errors import ProtocolError
@@ -137,7 +137,7 @@ class Hub:
         params, tip = get_params(), get_tip()
         return Terms(
             network=params.network,
-            genesis=get_block_at(0).hash,
+            genesis=get_genesis_hash(),
             url=settings.COINAI_NODE_URL,
             tip=tip.hash,
             height=tip.height,
@@ -148,7 +148,8 @@ class Hub:
     async def check_room(self, session: Session) -> None:
         """Raises PeerBanned, NoRoomForPeers for one who calls."""
         await self.threads.run(check_ban, key="", address=session.address)
-        await self.threads.run(_check_room, session.address, len(self.sessions))
+        others = [one.address for one in self.sessions.values() if one is not session and not one.is_ready]
+        await self.threads.run(_check_room, session.address, others, len(self.sessions) - 1)
 
     async def welcome(self, session: Session) -> None:
         """The handshake is over: write its row, tell it what is new. Raises AlreadyConnected."""
@@ -162,7 +163,6 @@ class Hub:
     async def _greet(self, session: Session) -> None:
         """What waits, what was evaluated, what was announced."""
         pending, evaluated, announced = await self.threads.run(_read_greeting)
-        session.known.update(())
         for begin in range(0, len(pending), limits.MAX_TXIDS):
             session.send(messages.HaveTransactions(tuple(pending[begin : begin + limits.MAX_TXIDS])))
         for candidate in announced:
@@ -219,6 +219,8 @@ class Hub:
             part = tuple(evaluated[begin : begin + limits.MAX_HASHES])
             for session in self.list_ready():
                 session.send(messages.HaveBlocks(part))
+            for name in part:
+                await self._tell_candidate(name)
         if "coinai_peers" in by_channel:
             await self._end_banned()
         self.wake_all()
@@ -238,14 +240,17 @@ class Hub:
                 session.send(messages.HaveTransactions(tuple(news[begin : begin + limits.MAX_TXIDS])))
 
     async def _tell_candidate(self, block_hash: str) -> None:
-        candidate: messages.Candidate | None = None
-        for session in self.list_ready():
-            if session.asking.knows_block(block_hash) or not session.known.add(block_hash):
-                continue
-            candidate = candidate or await self.threads.run(build_candidate, block_hash)
-            if candidate is None:
-                return
-            session.send(candidate)
+        strangers = [
+            session
+            for session in self.list_ready()
+            if block_hash not in session.known and not session.asking.knows_block(block_hash)
+        ]
+        candidate = await self.threads.run(build_candidate, block_hash) if strangers else None
+        if candidate is None:
+            return
+        for session in strangers:
+            if session.known.add(block_hash):
+                session.send(candidate)
 
     # ── keeping the rows
 
@@ -294,19 +299,18 @@ def row_values(session: Session) -> dict[str, Any]:
     }
 
 
-def _check_room(address: str, here: int) -> None:
+def _check_room(address: str, unproven: list[str], here: int) -> None:
+    """``unproven``: who called this process and has not shaken hands; ``here``: all its connections."""
     fresh = timezone.now() - timedelta(seconds=limits.FRESH_SECONDS)
     rows = Peer.objects.filter(direction=Peer.Direction.INBOUND, seen_at__gt=fresh)
+    callers = [*rows.values_list("address", flat=True), *unproven]
     most = settings.COINAI_PEERS_INBOUND
-    if max(here, rows.count()) >= most:
+    if max(here, len(callers)) >= most:
         raise NoRoomForPeers(most)
     # One owner of a network does not take all places; an exempt address may have several nodes.
     if name_client(address) is not None:
         group = addresses.name_group(address)
-        near = [
-            found for found in rows.values_list("address", flat=True) if addresses.name_group(found) == group
-        ]
-        if len(near) >= max(2, most // 4):
+        if sum(addresses.name_group(found) == group for found in callers) >= max(2, most // 4):
             raise NoRoomForPeers(most)
 
 

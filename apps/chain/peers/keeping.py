@@ -5,14 +5,16 @@ its clock, rows that nobody needs any more.
 import statistics
 import time
 from collections import deque
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from apps.chain.models import Peer, PeerAddress, PeerBan, PeerScore, SeenHeader, SyncState
+from apps.chain.models import Peer, PeerAddress, PeerBan, PeerScore, SeenHeader, SyncState, WantedObject
 from apps.chain.peers import addresses, fetching, headers, limits
+from apps.chain.peers.reading import list_open
 from apps.chain.peers.states import get_checkpoint, save_state
 from apps.chain.selectors import get_params, get_tip
 
@@ -55,6 +57,7 @@ def begin() -> None:
         checkpoint_hash="" if checkpoint is None else checkpoint.hash,
     )
     SeenHeader.objects.filter(state=SeenHeader.State.WANTED).update(claimed_until=None)
+    WantedObject.objects.update(claimed_until=None)
     fetching.want_missing()
     _keeper.heights.clear()
 
@@ -70,16 +73,9 @@ def keep() -> None:
         _clean()
 
 
-def list_fresh() -> list[Peer]:
-    """Connections that are open now, of all processes, one a node."""
-    fresh = timezone.now() - timedelta(seconds=limits.FRESH_SECONDS)
-    rows = Peer.objects.filter(seen_at__gt=fresh).order_by("node_key", "connected_at")
-    return list({row.node_key: row for row in rows}.values())
-
-
 def list_connected() -> tuple[list[str], list[str]]:
     """Addresses and network groups that need not be called."""
-    rows = list_fresh()
+    rows = list_open()
     keys = [row.node_key for row in rows]
     urls = [row.url for row in rows if row.url]
     urls += PeerAddress.objects.filter(node_key__in=keys).exclude(node_key="").values_list("url", flat=True)
@@ -90,7 +86,7 @@ def list_connected() -> tuple[list[str], list[str]]:
 
 def _keep_progress(now: float) -> None:
     state, _ = SyncState.objects.get_or_create(id=1)
-    tip, peers = get_tip(), list_fresh()
+    tip, peers = get_tip(), list_open()
     best = headers.get_best()
     best_height = max(tip.height, best[1] if best is not None and best[2] > tip.work else 0)
     _keeper.heights.append((now, tip.height))
@@ -117,7 +113,7 @@ def _compute_rate() -> float:
 
 
 def _judge_progress(
-    state: SyncState, peers: list[Peer], timestamp: int, height: int, best_height: int
+    state: SyncState, peers: Sequence[Peer], timestamp: int, height: int, best_height: int
 ) -> dict[str, object]:
     """Synchronised: a peer has told all its headers, and no block that is due is missing. It ends when the
     node was alone for a while: what it then hears of was not late, it was away (§5).
@@ -136,12 +132,13 @@ def _judge_progress(
     return {"alone_since": alone_since, "is_synchronised": is_synchronised}
 
 
-def _judge_clock(peers: list[Peer]) -> dict[str, object]:
-    offsets = [peer.clock_ms for peer in peers if peer.clock_ms is not None]
+def _judge_clock(peers: Sequence[Peer]) -> dict[str, object]:
+    heard = _choose_clocks([peer for peer in peers if peer.clock_ms is not None])
+    offsets = [peer.clock_ms or 0.0 for peer in heard]
     if not offsets:
         return {"clock_offset_ms": None, "clock_peers": 0, "is_clock_right": True}
     median = statistics.median(offsets)
-    slack = statistics.median([(peer.latency_ms or 0) / 2 for peer in peers])
+    slack = statistics.median([(peer.latency_ms or 0) / 2 for peer in heard])
     limit = 1000 * max(LEAST_CLOCK_SECONDS, get_params().late_seconds)
     is_off = abs(median) - slack > limit
     return {
@@ -149,6 +146,19 @@ def _judge_clock(peers: list[Peer]) -> dict[str, object]:
         "clock_peers": len(offsets),
         "is_clock_right": not (is_off and len(offsets) >= CLOCK_PEERS),
     }
+
+
+def _choose_clocks(peers: list[Peer]) -> list[Peer]:
+    """Whose clocks count: of those whom this node chose to call, if they are enough, since anybody may call
+    it; and one a group of networks, so that no owner of many addresses decides.
+    """
+    called = [peer for peer in peers if peer.direction == Peer.Direction.OUTBOUND]
+    voters = called if len(called) >= CLOCK_PEERS else peers
+    groups = {
+        peer.node_key if addresses.is_private(peer.address) else addresses.name_group(peer.address): peer
+        for peer in voters
+    }
+    return list(groups.values())
 
 
 def _clean() -> None:

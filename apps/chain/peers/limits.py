@@ -33,11 +33,27 @@ MESSAGES_AT_ONCE: Final = 1000
 BYTES_A_SECOND: Final = 8.0 * 2**20
 BYTES_AT_ONCE: Final = 32 * 2**20
 FLOOD_SECONDS: Final = 20.0
-"""Who would have to wait for so long has flooded."""
+"""Nobody is kept waiting for longer than this before its next message is read."""
+OWN_QUESTIONS_A_SECOND: Final = 150.0
+OWN_QUESTIONS_AT_ONCE: Final = 500
+"""This node's own pace, below the rate that it reads others at: whoever is over that does not mean well."""
+EXCESS_MESSAGES: Final = 2000
+"""Questions beyond the rate, which are answered late, or for what is not here; one more is a flood."""
+NEWS_A_SECOND: Final = 50.0
+NEWS_AT_ONCE: Final = 1000
+EXCESS_NEWS: Final = 1000
+"""News beyond their rate that are dropped; one more is a flood."""
+FORGIVEN_A_SECOND: Final = 5.0
+"""So much of either excess is forgotten again."""
 CANDIDATES_A_ROUND: Final = 64
 """Announcements of candidates on one parent and round that a peer may send."""
 TWINS: Final = 4
 """Those of one miner among them, and bodies of one peer that are fetched."""
+RELAYED_A_ROUND: Final = 32
+RELAYED_TWINS: Final = 2
+"""What this node relays of the two: half, so that nobody can make it seem to flood others."""
+LATE_CANDIDATES: Final = 256
+"""Candidates of rounds long over that are kept of one peer."""
 
 # ── Patience, in seconds
 HANDSHAKE_SECONDS: Final = 10.0
@@ -47,6 +63,11 @@ PING_SECONDS: Final = 15.0
 SILENCE_SECONDS: Final = 60.0
 SEND_SECONDS: Final = 30.0
 CLAIM_SECONDS: Final = 30.0
+"""An object that is being fetched is nobody else's for so long …"""
+PIECES_SECONDS: Final = 10.0
+"""… and again, if the next few pieces came within this time."""
+BODY_SECONDS: Final = 6.0
+"""After so long another peer is asked for a body, too: one who keeps silent holds nobody up."""
 FRESH_SECONDS: Final = 30.0
 """A peer's row that was not refreshed for so long is a connection lost."""
 REFRESH_SECONDS: Final = 3.0
@@ -65,8 +86,23 @@ HEADERS_AHEAD: Final = 20_000
 BODIES_AHEAD: Final = 256
 LOOSE_HEADERS: Final = 256
 """Announced candidates of one peer that stand on nothing known."""
+OPEN_HEADERS: Final = 60_000
+"""Kept of all peers together, besides those of the blocks that are here."""
+ORPHAN_SECONDS: Final = 600.0
+"""Headers of a peer that is gone are kept for so long, when there are too many."""
+INBOX_SECONDS: Final = 300.0
+"""A body whose parent does not come is kept for so long."""
+RIVAL_HEIGHTS: Final = 20
+"""Candidates so far below the tip, on which nothing stands, are forgotten."""
 MAX_TRIES: Final = 12
-"""So often a body or an object is asked for in vain; then it waits to be announced again."""
+"""So often a body is asked for in vain; then it waits to be announced again."""
+LACKS_SECONDS: Final = 30.0
+LONGEST_LACKS_SECONDS: Final = 1800.0
+"""A peer that did not have something is asked again after so long, then after twice as long, up to this."""
+MISSING_TRIES: Final = 3
+"""After so many tries in vain the node says that something is missing."""
+LATE_ANSWERS: Final = 1000
+"""Questions that were given up, and whose answers may still come."""
 KEPT_HEIGHTS: Final = 500
 """Headers so far below the tip are forgotten."""
 

@@ -52,6 +52,22 @@ def check_agreement() -> Problem | None:
     return Problem(wrong, meaning, "Compare COINAI_CHECKPOINT with somebody whom you trust.")
 
 
+def check_missing() -> Problem | None:
+    """Whether blocks wait for something that no peer has."""
+    found = reading.list_missing()
+    if not found:
+        return None
+    first = found[0]
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return Problem(
+        f"No peer has the {first.kind} {first.object_id[:16]}…{more}, asked {first.tries} times.",
+        f"Block {first.height:,} waits for it, undecided; what needs none of it goes on.",
+        "Peers are asked again, at most every half hour each. Connect to a node that has it (COINAI_PEERS), "
+        "or put the file in: `manage.py put_object FILE`.",
+        Status.DEGRADED,
+    )
+
+
 def read_peers() -> Iterator[Metric]:
     """Connections and their traffic, addresses and bans."""
     rows = reading.list_open()
@@ -88,6 +104,8 @@ def read_sync() -> Iterator[Metric]:
     headers |= dict(SeenHeader.objects.values_list("state").annotate(n=Count("hash")).order_by())
     yield gauges("coinai_headers", "Headers of other nodes that are kept, by state", "state", headers)
     yield gauge("coinai_objects_wanted", "Models and data sets to be fetched", WantedObject.objects.count())
+    text = "Of these, those that no peer had, at most 20 counted"
+    yield gauge("coinai_objects_missing", text, len(reading.list_missing()))
     came = reading.list_propagation(limit=RECENT)
     bodies = [one.body_seconds for one in came if one.body_seconds is not None]
     text = f"Median time from a header to its body, of the last {RECENT} told of"
@@ -104,5 +122,6 @@ def register() -> None:
     """Called once, when the app is ready."""
     register_check("peers", check_peers, about="connections to other nodes, catching up")
     register_check("agreement", check_agreement, about="clock and checkpoint against other nodes")
+    register_check("missing", check_missing, about="models and data sets that blocks need")
     register_metrics("peers", read_peers)
     register_metrics("sync", read_sync)

@@ -105,12 +105,18 @@ class PartialObject:
             return 0
         return size // PIECE_BYTES
 
-    def append(self, number: int, data: bytes) -> None:
-        """Write piece ``number``, which must be the next."""
+    def append(self, number: int, data: bytes) -> int:
+        """Write piece ``number`` if it is the next (another connection may fetch, too); returns the number
+        that is then the next.
+        """
+        following = self.next_piece
+        if following != number:
+            return following
         with self._path.open("r+b" if self._path.exists() else "xb") as file:
             file.truncate(number * PIECE_BYTES)  # whatever a crash left of a half-written one
             file.seek(number * PIECE_BYTES)
             file.write(data)
+        return number + 1
 
     def finish(self, size: int) -> None:
         """Put the whole object into the store. Raises ObjectCorrupt when it is not the one."""

@@ -1,17 +1,17 @@
 """What pages, the API and metrics read about other nodes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Count, Q, QuerySet, Subquery, Value
 from django.utils import timezone
 
-from apps.chain.models import Block, Peer, PeerBan, PeerScore, SeenHeader, SyncState
+from apps.chain.models import Block, Peer, PeerBan, PeerScore, SeenHeader, SyncState, WantedObject
 from apps.chain.peers import limits
 from apps.chain.peers.errors import ClockWrong
 from apps.chain.peers.offences import compute_points, name_subjects
-from apps.chain.peers.states import get_state
+from apps.chain.peers.states import get_default_state, get_state
 from apps.chain.selectors import get_tip
 
 
@@ -59,6 +59,8 @@ class SyncView:
 
     mode: str
     is_synchronised: bool
+    peers: int
+    """Other nodes that are connected now."""
     height: int
     best_height: int
     progress: float
@@ -94,17 +96,18 @@ class PropagationView:
     state: str
 
 
+def _list_fresh() -> QuerySet[Peer]:
+    return Peer.objects.filter(seen_at__gt=timezone.now() - timedelta(seconds=limits.FRESH_SECONDS))
+
+
 def list_open() -> Sequence[Peer]:
-    """Rows of connections that are open now, one a node."""
-    fresh = timezone.now() - timedelta(seconds=limits.FRESH_SECONDS)
-    rows = Peer.objects.filter(seen_at__gt=fresh).order_by("node_key", "-connected_at")
-    return list({row.node_key: row for row in rows}.values())
+    """Rows of connections that are open now, of all processes, one a node."""
+    return list({row.node_key: row for row in _list_fresh().order_by("node_key", "-connected_at")}.values())
 
 
 def count_peers() -> int:
     """How many other nodes are connected."""
-    fresh = timezone.now() - timedelta(seconds=limits.FRESH_SECONDS)
-    return Peer.objects.filter(seen_at__gt=fresh).values("node_key").distinct().count()
+    return _list_fresh().values("node_key").distinct().count()
 
 
 def list_peers() -> Sequence[PeerView]:
@@ -114,24 +117,10 @@ def list_peers() -> Sequence[PeerView]:
     wanted = [name for names in subjects.values() for name in names]
     scores = {score.subject: score for score in PeerScore.objects.filter(subject__in=wanted)}
     now = timezone.now()
+    copied = [field.name for field in fields(PeerView) if field.name != "score"]
     return [
         PeerView(
-            node_key=row.node_key,
-            address=row.address,
-            url=row.url,
-            direction=row.direction,
-            agent=row.agent,
-            version=row.version,
-            height=row.height,
-            tip=row.tip,
-            work=row.work,
-            latency_ms=row.latency_ms,
-            clock_ms=row.clock_ms,
-            bytes_in=row.bytes_in,
-            bytes_out=row.bytes_out,
-            messages_in=row.messages_in,
-            messages_out=row.messages_out,
-            connected_at=row.connected_at,
+            **{name: getattr(row, name) for name in copied},
             score=max(
                 (compute_points(scores[name], now) for name in subjects[row.id] if name in scores),
                 default=0.0,
@@ -144,8 +133,7 @@ def list_peers() -> Sequence[PeerView]:
 def list_bans(*, limit: int = 100) -> Sequence[BanView]:
     """Bans, those that still hold first, then the latest."""
     now = timezone.now()
-    rows = list(PeerBan.objects.filter(until__gt=now).order_by("-banned_at")[:limit])
-    rows += list(PeerBan.objects.filter(until__lte=now).order_by("-banned_at")[: limit - len(rows)])
+    rows = PeerBan.objects.annotate(is_active=Q(until__gt=now)).order_by("-is_active", "-banned_at")[:limit]
     return [
         BanView(
             kind=row.subject.split(":", 1)[0],
@@ -161,13 +149,18 @@ def list_bans(*, limit: int = 100) -> Sequence[BanView]:
     ]
 
 
-def get_sync() -> SyncView:
-    """How far this node is, and what its clock is worth."""
-    state, tip = get_state(), get_tip()
+def get_sync(tip: Block | None = None) -> SyncView:
+    """How far this node is, and what its clock is worth. ``tip``: if the caller has it, it is not read."""
+    tip = tip or get_tip()
+    count = _list_fresh().order_by().values(one=Value(1)).annotate(count=Count("node_key", distinct=True))
+    found = SyncState.objects.filter(id=1).annotate(peers=Subquery(count.values("count"))).first()
+    state: SyncState = found or get_default_state()
+    peers = count_peers() if found is None else found.peers or 0
     best = max(state.best_height, tip.height)
     return SyncView(
         mode=state.mode,
         is_synchronised=state.is_synchronised,
+        peers=peers,
         height=tip.height,
         best_height=best,
         progress=tip.height / best if best else 1.0,
@@ -203,6 +196,42 @@ def list_propagation(*, limit: int = 50) -> Sequence[PropagationView]:
     hashes = [row.hash for row in rows]
     blocks = Block.objects.only("hash", "evaluated_at", "connected_at").in_bulk(hashes)
     return [_to_propagation(row, blocks.get(row.hash)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class MissingView:
+    """An object that blocks are about and that no peer had when it was asked, ``tries`` times."""
+
+    object_id: str
+    kind: str
+    """model, data set, problem or grammar."""
+    bytes: int
+    """0 when that is not known."""
+    block: str
+    height: int
+    wanted_at: datetime
+    tries: int
+    is_asked: bool
+    """A peer is being asked now."""
+
+
+def list_missing(*, limit: int = 20) -> Sequence[MissingView]:
+    """What blocks lack, and several peers did not have; the ones most asked for first."""
+    now = timezone.now()
+    rows = WantedObject.objects.filter(tries__gte=limits.MISSING_TRIES).order_by("-tries", "object_id")
+    return [
+        MissingView(
+            object_id=row.object_id,
+            kind=row.kind,
+            bytes=row.bytes,
+            block=row.block,
+            height=row.height,
+            wanted_at=row.wanted_at,
+            tries=row.tries,
+            is_asked=row.claimed_until is not None and row.claimed_until > now,
+        )
+        for row in rows[:limit]
+    ]
 
 
 def _to_propagation(row: SeenHeader, block: Block | None) -> PropagationView:

@@ -48,7 +48,8 @@ TELLING = (
     messages.Candidate,
     messages.Ping,
 )
-TELLING_A_SECOND, TELLING_AT_ONCE, TELLING_DROPPED = 50.0, 1000, 1000
+RARE = (messages.Missing, messages.Addresses)
+"""Answers that an honest node hardly ever causes; those to a flood, however slow this machine is."""
 OPEN_PINGS = 8
 
 log = structlog.get_logger(__name__)
@@ -109,8 +110,11 @@ class Session:
         self._outbox_bytes = 0
         self._messages = Bucket(limits.MESSAGES_A_SECOND, limits.MESSAGES_AT_ONCE)
         self._bytes = Bucket(limits.BYTES_A_SECOND, limits.BYTES_AT_ONCE)
-        self._telling = Bucket(TELLING_A_SECOND, TELLING_AT_ONCE)
-        self._dropped = 0
+        self._news = Bucket(limits.NEWS_A_SECOND, limits.NEWS_AT_ONCE)
+        self._excess = {
+            "question": Bucket(limits.FORGIVEN_A_SECOND, limits.EXCESS_MESSAGES),
+            "news": Bucket(limits.FORGIVEN_A_SECOND, limits.EXCESS_NEWS),
+        }
         self._heard_at = time.monotonic()
         self._pings: dict[int, tuple[float, float]] = {}
         self.asking = Asking(self)
@@ -222,16 +226,17 @@ class Session:
 
     # ── sending
 
-    def send(self, message: Message) -> None:
-        """Queue a message; whoever reads so slowly that the queue fills is let go."""
+    def send(self, message: Message) -> int:
+        """Queue a message, return its length; whoever reads so slowly that the queue fills is let go."""
         if self._is_closed:
-            return
+            return 0
         text = encode_message(message)
         if self._outbox_bytes + len(text) > limits.OUTBOX_BYTES or self._outbox.full():
             self.spawn(self.refuse(TooSlow("reader of what was sent", limits.SEND_SECONDS)))
-            return
+            return 0
         self._outbox_bytes += len(text)
         self._outbox.put_nowait(text)
+        return len(text)
 
     async def _write(self) -> None:
         while True:
@@ -274,18 +279,33 @@ class Session:
             await self._hearing.take(message)
 
     async def _is_in_time(self, message: Message, size: int) -> bool:
-        """Questions beyond the rate wait; news beyond it are dropped, and much of that is a flood."""
+        """Questions beyond the rate wait; news beyond it are dropped; much of either is a flood."""
         if isinstance(message, TELLING):
-            if self._telling.try_take():
+            if self._news.try_take():
                 return True
-            self._dropped += 1
-            if self._dropped > TELLING_DROPPED:
-                raise TooManyNodeMessages(int(TELLING_A_SECOND))
+            self.count_excess("news", limits.NEWS_A_SECOND)
             return False
-        wait = max(self._messages.take(), self._bytes.take(size))
+        late = self._messages.take()
+        if late > 0:
+            self.count_excess("question", limits.MESSAGES_A_SECOND)
+        wait = max(late, self._bytes.take(size))
         if wait > 0:
             await asyncio.sleep(min(wait, limits.FLOOD_SECONDS))
         return True
+
+    def count_excess(self, kind: str, rate: float) -> None:
+        """One question or news too many. Raises TooManyNodeMessages when there were many of them lately."""
+        if not self._excess[kind].try_take():
+            raise TooManyNodeMessages(int(rate))
+
+    def answer(self, message: Message) -> None:
+        """Send what was asked for; its bytes are the asker's: who asks for much waits for the next answer.
+
+        Raises TooManyNodeMessages for one who asks again and again for what is not here.
+        """
+        if isinstance(message, RARE) or (isinstance(message, messages.Transactions) and not message.items):
+            self.count_excess("question", limits.MESSAGES_A_SECOND)
+        self._bytes.take(self.send(message))
 
     # ── the handshake
 

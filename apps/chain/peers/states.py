@@ -44,7 +44,12 @@ def needs_model(block: Block) -> bool:
 
 def get_state() -> SyncState:
     """The row; what it says of a node that was never connected when it is not there."""
-    return SyncState.objects.filter(id=1).first() or SyncState(mode=settings.COINAI_SYNC)
+    return SyncState.objects.filter(id=1).first() or get_default_state()
+
+
+def get_default_state() -> SyncState:
+    """What the row says before the node's first start."""
+    return SyncState(mode=settings.COINAI_SYNC)
 
 
 def is_synchronised() -> bool:

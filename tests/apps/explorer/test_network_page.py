@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from apps.chain.models import Block
 from apps.chain.services import connect_block, disconnect_block
 from apps.explorer.forks import count_fates, get_fork, list_left_out
-from apps.explorer.networks import build_bars, find_quantile, get_miners, get_rounds
+from apps.explorer.networks import build_bars, find_quantile, get_window
 from tests.apps.chain.miner import Miner
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +63,7 @@ def test_rounds_are_counted_from_one(miner: Miner) -> None:
     miner.extend(round=2)
     miner.extend(round=2)
     miner.extend(round=4)
-    rounds = get_rounds(3)
+    rounds, _ = get_window(3)
     assert rounds is not None
     assert (rounds.blocks, rounds.median, rounds.most) == (3, 3, 5)
     assert rounds.mean == pytest.approx(11 / 3)
@@ -89,7 +89,7 @@ def test_miners_are_counted(miner: Miner) -> None:
     other = Miner(secret=b"\x07" * 32)
     miner.extend_by(2)
     block = other.extend()
-    miners = get_miners(3)
+    _, miners = get_window(3)
     assert (miners.blocks, miners.addresses, miners.others) == (3, 2, 0)
     assert [(one.count, one.last_height) for one in miners.first] == [(2, 2), (1, 3)]
     assert miners.first[1].address == block.miner

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.chain.mempool import submit_transaction
 from apps.chain.models import Block
+from apps.chain.peers.states import save_state
 from apps.explorer import kept, reports
 from apps.storage import health
 from apps.storage.models import Audit
@@ -38,6 +39,7 @@ def extend(miner: Miner, first: int, count: int) -> None:
     transaction more.
     """
     kept_chain = KeptChain(miner)
+    save_state()  # as the node's process does every second
     for number in range(first, first + count):
         if number == 0:
             kept_chain.sign(CHARLIE, Keeper(2**20, "https://charlie.example/", 10**8))

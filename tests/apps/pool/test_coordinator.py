@@ -13,6 +13,9 @@ from django.core.management import call_command
 from django.db import connection
 
 from apps.chain import api as chain
+from apps.chain.models import Peer
+from apps.chain.peers import keeping
+from apps.common.health import run_checks
 from apps.common.notify import Listener, notify
 from apps.pool import services
 from apps.pool.conf import get_pool_settings
@@ -342,3 +345,39 @@ def test_the_command_refuses_a_key_that_others_can_read(settings: Any) -> None:
     path.chmod(0o644)
     with pytest.raises(CommandError, match="chmod 600"):
         call_command("coordinator")
+
+
+def connect_peers(clock_ms: float) -> None:
+    """Three other nodes, whose clocks are so far ahead of this one's."""
+    Peer.objects.all().delete()
+    for number in range(3):
+        Peer.objects.create(
+            id=str(number),
+            process="test",
+            direction="outbound",
+            node_key=f"{number:064x}",
+            address="127.0.0.1",
+            clock_ms=clock_ms,
+            latency_ms=10,
+        )
+    keeping.keep()
+
+
+def test_while_the_clock_is_off_nothing_is_mined_or_published_and_then_it_goes_on(
+    coordinator: Coordinator, queue: FakeQueue, now: float
+) -> None:
+    coordinator.step(now=now)
+    lease = queue.take()
+    connect_peers(60_000)
+    assert not chain.may_publish()
+    coordinator.step(now=now)
+    lease.refresh_from_db()
+    assert lease.state == LeaseState.VOID
+    assert waiting() == 0
+    assert not Template.objects.filter(status="open").exists()
+    assert services.publish(secret=world.SECRET, key=world.KEY, now=now) is None
+    (finding,) = [item for item in run_checks() if item.name == "agreement"]
+    assert "60.0 seconds behind the median of 3 peers" in finding.problem
+    connect_peers(100)
+    coordinator.step(now=now)
+    assert waiting() >= 1

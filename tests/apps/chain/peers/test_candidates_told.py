@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
+from apps.chain.errors import ParentRefused
 from apps.chain.models import Block, SeenHeader
 from apps.chain.node import Node
-from apps.chain.peers import messages
-from apps.chain.peers.announcements import take_candidate
+from apps.chain.peers import limits, messages
+from apps.chain.peers.announcements import build_candidate, take_candidate
 from apps.chain.peers.fetching import is_beaten
-from apps.chain.peers.headers import take_headers
+from apps.chain.peers.headers import link_loose, refuse_branch, take_headers
 from apps.chain.peers.hub import Hub
 from apps.chain.peers.states import is_synchronised, save_state
 from protocol.blocks import encode_block
 from tests.apps.chain.miner import submit
+from tests.apps.chain.peers.adversaries import falsify
 from tests.apps.chain.peers.memory import MemoryPeer, wait_for, wait_for_row
 from tests.network.desk import Desk
 from tests.network.scripted import to_candidate
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def test_a_candidate_is_passed_on_before_anybody_has_evaluated_it(
     hub: Hub, desk: Desk, call: Callable[..., Any]
 ) -> None:
+    await hub.threads.run(save_state, is_synchronised=False)  # what the desk makes is of 2023, and not late
     teller, listener = call(), call()
     await teller.dial()
     await listener.dial()
@@ -36,6 +39,41 @@ async def test_a_candidate_is_passed_on_before_anybody_has_evaluated_it(
     assert not await hub.threads.run(Block.objects.filter(hash=block.hash).exists)
     await teller.hang_up()
     await listener.hang_up()
+
+
+def test_it_relays_fewer_than_a_peer_tolerates_whatever_others_tell(desk: Desk) -> None:
+    save_state(is_synchronised=False)
+    block, _ = desk.make(round=3)
+    twins = [falsify(desk, block, model=f"{number:064x}") for number in range(6)]
+    for number, twin in enumerate(twins):
+        take_candidate(to_candidate(twin), source=f"{number // limits.TWINS:064x}")
+    relayed = [twin for twin in twins if build_candidate(twin.hash) is not None]
+    assert len(relayed) == limits.RELAYED_TWINS
+
+
+def test_it_relays_nothing_that_a_peer_who_knows_more_would_refuse(desk: Desk) -> None:
+    save_state(is_synchronised=False)
+    desk.mine()
+    lie = falsify(desk, desk.make()[0], threshold=0)  # on a parent that is unknown here
+    row, is_linked = take_candidate(to_candidate(lie), source="aa" * 32)
+    assert not is_linked
+    assert build_candidate(lie.hash) is None
+    save_state(is_synchronised=True)
+    late, _ = desk.fork(b"x" * 32).make()
+    take_headers([dict(desk.tip.to_json())], source="bb" * 32, is_full=False)
+    take_candidate(to_candidate(late), source="cc" * 32)
+    assert build_candidate(late.hash) is None
+    link_loose()
+    row.refresh_from_db()
+    assert row.state == SeenHeader.State.REFUSED
+
+
+def test_who_relays_a_candidate_on_a_block_that_was_refused_here_is_not_blamed(desk: Desk) -> None:
+    desk.mine()
+    take_headers([dict(desk.tip.to_json())], source="bb" * 32, is_full=False)
+    refuse_branch(desk.tip.hash, 600)
+    with pytest.raises(ParentRefused):
+        take_candidate(to_candidate(desk.make()[0]), source="aa" * 32)
 
 
 async def test_body_and_model_are_asked_of_whoever_has_evaluated_it(

@@ -1,5 +1,6 @@
 """Peers that lie: what each lie costs them, and that nobody honest pays for it."""
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -19,9 +20,8 @@ from apps.chain.peers.errors import (
 )
 from apps.chain.peers.hub import Hub
 from apps.chain.selectors import get_tip
-from protocol.blocks import Block as BlockContents
-from protocol.blocks import seal_header
 from protocol.errors import FalseClaim, InvalidSeal, WrongTimestamp
+from tests.apps.chain.peers.adversaries import Tamperer, falsify
 from tests.apps.chain.peers.memory import MemoryPeer, wait_for, wait_for_row
 from tests.network.desk import Desk
 from tests.network.scripted import to_candidate
@@ -44,21 +44,6 @@ def is_banned(peer: MemoryPeer, code: int | None = None) -> bool:
     """Whether the peer's key is banned, for that reason."""
     rows = PeerBan.objects.filter(subject=f"key:{peer.key}")
     return (rows if code is None else rows.filter(code=code)).exists()
-
-
-def falsify(desk: Desk, block: BlockContents, **changed: Any) -> BlockContents:
-    """The block with other header fields, sealed again."""
-    return BlockContents(seal_header(replace(block.header, **changed), desk.secret), block.transactions)
-
-
-class Tampering(MemoryPeer):
-    """Gives models with one byte changed."""
-
-    def _find_piece(self, message: messages.GetPiece) -> messages.Message:
-        found = super()._find_piece(message)
-        if isinstance(found, messages.Piece):
-            return replace(found, data=bytes([found.data[0] ^ 1]) + found.data[1:])
-        return found
 
 
 async def test_a_false_claim_bans_who_gave_it_and_the_true_chain_goes_on(
@@ -86,7 +71,7 @@ async def test_who_tampers_with_a_model_is_banned_and_another_gives_it(
     hub: Hub, desk: Desk, call: Callable[..., Any]
 ) -> None:
     desk.mine()
-    liar, honest = Tampering(hub, desk), call()
+    liar, honest = Tamperer(hub, desk, dice=random.Random(1)), call()
     await liar.dial()
     await wait_for_row(lambda: is_banned(liar, WrongPiece.code), hub)
     await honest.dial()

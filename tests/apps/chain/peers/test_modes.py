@@ -90,15 +90,15 @@ async def test_a_chain_beside_the_checkpoint_is_refused(
     await peer.hang_up()
 
 
-def put_peers(*offsets: float) -> None:
+def put_peers(*offsets: float, direction: str = "inbound", address: str = "127.0.0.1") -> None:
     """Connected nodes whose clocks are so many milliseconds ahead."""
     for number, offset in enumerate(offsets):
         Peer.objects.create(
-            id=str(number),
+            id=f"{direction}{number}",
             process="test",
-            direction="inbound",
-            node_key=f"{number:064x}",
-            address="127.0.0.1",
+            direction=direction,
+            node_key=f"{int(direction == 'inbound')}{number:063x}",
+            address=address,
             clock_ms=offset,
             latency_ms=10,
         )
@@ -124,6 +124,21 @@ def test_the_clock_is_held_against_the_median_of_three_or_more(
     problem = check_agreement()
     assert (problem is None) == is_right
     assert problem is None or "clock" in problem.detail
+
+
+def test_callers_do_not_outvote_the_clocks_of_nodes_that_this_one_called(genesis: Block) -> None:
+    put_peers(*[60_000.0] * 9)
+    put_peers(10.0, 20.0, 30.0, direction="outbound")
+    keeping.keep()
+    assert may_publish()
+    assert SyncState.objects.get().clock_peers == 3
+
+
+def test_many_callers_of_one_network_are_one_voice(genesis: Block) -> None:
+    put_peers(*[60_000.0] * 9, address="8.8.8.8")
+    keeping.keep()
+    assert may_publish()
+    assert SyncState.objects.get().clock_peers == 1
 
 
 def test_a_node_without_peers_counts_as_synchronised_and_one_with_peers_not_yet(

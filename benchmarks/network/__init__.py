@@ -1,0 +1,1 @@
+"""How fast nodes find together, and whether they stay together: `make bench-network`."""
