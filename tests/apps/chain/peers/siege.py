@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Siege:
     most: Counter[str] = field(default_factory=Counter)
     banned: Counter[str] = field(default_factory=Counter)
     _is_over: bool = False
+    _at_desk: threading.Lock = field(default_factory=threading.Lock)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def hold(self, kinds: list[type[Adversary]]) -> None:
@@ -75,7 +77,7 @@ class Siege:
         secret, address = make_secret(dice), f"{20 + number}.{number}.1.1"
         await asyncio.sleep(dice.uniform(0, 0.5))
         for _ in range(kind.calls):
-            desk = self.desk.fork(make_secret(dice))
+            desk = await asyncio.to_thread(self._fork, make_secret(dice))
             adversary = kind(self.hub, desk, dice=dice, secret=secret, address=address)
             await adversary.attack()
             refused = adversary.session.peer.refused
@@ -95,7 +97,12 @@ class Siege:
 
     def _mine(self, count: int) -> None:
         for _ in range(count):
-            self.desk.mine(round=3)
+            with self._at_desk:
+                self.desk.mine(round=3)
+
+    def _fork(self, secret: bytes) -> Desk:
+        with self._at_desk:
+            return self.desk.fork(secret)
 
     async def _mine_on(self, honest: MemoryPeer) -> None:
         while not self._is_over:
