@@ -13,6 +13,7 @@ from apps.chain.peers import limits
 from apps.chain.peers.errors import Equivocation, WrongAnnouncement
 from apps.chain.peers.headers import build_row, check_header_alone, find_parent
 from apps.chain.peers.messages import Candidate
+from apps.chain.peers.states import is_synchronised
 from apps.chain.selectors import get_params, get_tip
 from apps.chain.store import load_contents
 from apps.common.notify import notify
@@ -115,16 +116,18 @@ def _check_room(header: Header, reward: Reward, source: str, now: float) -> None
     mine = SeenHeader.objects.filter(source=source)
     here = mine.exclude(proof__isnull=True)
     same = mine.filter(previous=header.previous, round=header.round)
-    # By the clock, not by ``late``: while this node catches up nothing is.
-    over = int(now) - get_params().late_seconds - OLD_ROUNDS * get_params().round_seconds
-    late = here.filter(timestamp__lt=over).exclude(state=SeenHeader.State.TAKEN)
-    for rows, most in (
+    bounds = [
         (mine.filter(work=None), limits.LOOSE_HEADERS),
         (same.filter(proof__reward__body__key=reward.key), limits.TWINS),
         (same, limits.CANDIDATES_A_ROUND),
         (here.filter(timestamp=header.timestamp), 4 * limits.CANDIDATES_A_ROUND),
-        (late, limits.LATE_CANDIDATES),
-    ):
+    ]
+    over = int(now) - get_params().late_seconds - OLD_ROUNDS * get_params().round_seconds
+    if header.timestamp < over:
+        # While this node catches up nothing counts as late, and old ones are those of rounds long over.
+        old = Q(late=True) if is_synchronised() else Q(timestamp__lt=over)
+        bounds.append((here.filter(old).exclude(state=SeenHeader.State.TAKEN), limits.LATE_CANDIDATES))
+    for rows, most in bounds:
         if rows.count() >= most:
             raise Equivocation(reward.address, most)
 

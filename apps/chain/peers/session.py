@@ -106,6 +106,7 @@ class Session:
         self._hello: messages.Hello | None = None
         self._is_closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._records: set[asyncio.Future[bool]] = set()
         self._outbox: asyncio.Queue[str] = asyncio.Queue(limits.OUTBOX_MESSAGES)
         self._outbox_bytes = 0
         self._messages = Bucket(limits.MESSAGES_A_SECOND, limits.MESSAGES_AT_ONCE)
@@ -153,6 +154,7 @@ class Session:
         self._is_closed = True
         self.hub.remove(self)
         self.asking.fail_all()
+        await asyncio.gather(*self._records, return_exceptions=True)
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -165,11 +167,13 @@ class Session:
             return
         self._is_closed = True
         self.peer.refused = self.peer.refused or f"{error.code} {error.detail}"
+        key = self.peer.key if self.is_ready else ""
+        record = asyncio.ensure_future(
+            self.hub.threads.run(record_offence, key=key, address=self.address, error=error, points=points)
+        )
+        self._records.add(record)
         with contextlib.suppress(OperationalError, InterfaceError):
-            key = self.peer.key if self.is_ready else ""
-            await self.hub.threads.run(
-                record_offence, key=key, address=self.address, error=error, points=points
-            )
+            await asyncio.shield(record)  # whoever hangs up quickly does not get away with it
         log.info("peer_refused", peer=self.name, code=error.code, detail=error.detail)
         with contextlib.suppress(Exception):
             async with asyncio.timeout(2):

@@ -74,9 +74,9 @@ async def test_who_tampers_with_a_model_is_banned_and_another_gives_it(
     liar, honest = Tamperer(hub, desk, dice=random.Random(1)), call()
     await liar.dial()
     await wait_for_row(lambda: is_banned(liar, WrongPiece.code), hub)
+    await liar.hang_up()
     await honest.dial()
     await run_node(hub, lambda: get_tip().hash == desk.tip.hash)
-    await liar.hang_up()
     await honest.hang_up()
 
 
