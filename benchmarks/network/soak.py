@@ -17,6 +17,7 @@ from tests.network.scripted import MinerPeer
 
 NODES = 5
 PATIENCE = 600.0
+AGREE_SECONDS = 15.0
 CHURN_SECONDS = (3.0, 8.0)
 SAMPLE_SECONDS = 1.0
 HEADER = ("seconds", "blocks", "kills", "cuts", "reorganised", "memory of a node, begin → end", "commitments")
@@ -134,13 +135,22 @@ def _run(soak: Soak, desk: Desk, seconds: float) -> None:
     soak.heal()
     with MinerPeer(soak.nodes[0].url, desk) as miner:
         deadline = time.monotonic() + PATIENCE
-        while {node.tip for node in soak.nodes} != {desk.tip.hash}:
+        while not _agree(soak.nodes, desk.tip.hash):
             assert time.monotonic() < deadline, _describe(soak.nodes)
             # What came late weighs 1 until three blocks in time stand on it.
             miner.announce(desk.mine_now())
             miner.tell_tip()
             _pause(desk)
-            time.sleep(1.0)
+
+
+def _agree(nodes: Sequence[LightNode], tip: str) -> bool:
+    """Whether all have this tip within a while: they have to be told, to evaluate, and to connect."""
+    deadline = time.monotonic() + AGREE_SECONDS
+    while {node.tip for node in nodes} != {tip}:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def _compete(soak: Soak, desk: Desk, rival: Desk, dice: random.Random) -> Desk:
