@@ -123,12 +123,12 @@ class Asking:
         """There may be something to ask for."""
         self._news.set()
 
-    def hear_of_blocks(self, hashes: Iterable[str]) -> None:
-        """The peer has evaluated these, or moved its tip there."""
+    def hear_of_blocks(self, hashes: Iterable[str], *, is_news: bool = True) -> None:
+        """The peer has evaluated these, or moved its tip there; ``is_news``: its headers are asked for."""
         for name in hashes:
             self._has.add(name)
             self._lacks.forgive(name)
-        self._is_behind = True
+        self._is_behind = self._is_behind or is_news
         self.wake()
 
     def look_for_headers(self) -> None:

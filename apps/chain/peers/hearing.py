@@ -42,7 +42,9 @@ class Hearing:
             case messages.Tip():
                 peer = session.peer
                 peer.tip, peer.height, peer.work = message.hash, message.height, message.work
-                session.asking.hear_of_blocks([message.hash])
+                # Most tell only that they have what this node has: nothing to ask for.
+                is_news = not await self._run(is_known_block, message.hash)
+                session.asking.hear_of_blocks([message.hash], is_news=is_news)
             case messages.HaveBlocks():
                 session.asking.hear_of_blocks(message.hashes)
             case messages.HaveTransactions():

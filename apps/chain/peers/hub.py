@@ -228,7 +228,8 @@ class Hub:
     async def _tell_tip(self) -> None:
         tip = await self.threads.run(get_tip)
         for session in self.list_ready():
-            if not session.asking.knows_block(tip.hash) or session.peer.tip != tip.hash:
+            if session.told_tip != tip.hash:
+                session.told_tip = tip.hash
                 session.send(messages.Tip(tip.hash, tip.height, tip.work))
         # What a reorganisation brought back waits again, and others may not know it.
         self._tell_transactions(await self.threads.run(_list_pending))

@@ -95,6 +95,11 @@ class PropagationView:
     """Key of the node that told it first."""
     state: str
 
+    @property
+    def overdue_seconds(self) -> float:
+        """From the end of its round to first seen; below 0 it came before."""
+        return -self.lead_seconds
+
 
 def _list_fresh() -> QuerySet[Peer]:
     return Peer.objects.filter(seen_at__gt=timezone.now() - timedelta(seconds=limits.FRESH_SECONDS))
@@ -192,7 +197,9 @@ def check_clock() -> None:
 
 def list_propagation(*, limit: int = 50) -> Sequence[PropagationView]:
     """Blocks and candidates that came from other nodes, the newest first."""
-    rows = list(SeenHeader.objects.defer("body", "header", "proof").order_by("-received_at")[:limit])
+    rows = list(
+        SeenHeader.objects.defer("body", "header", "proof").order_by("-received_at", "-height")[:limit]
+    )
     hashes = [row.hash for row in rows]
     blocks = Block.objects.only("hash", "evaluated_at", "connected_at").in_bulk(hashes)
     return [_to_propagation(row, blocks.get(row.hash)) for row in rows]

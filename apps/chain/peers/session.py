@@ -98,6 +98,7 @@ class Session:
         self.peer = PeerState(url=url)
         self.is_ready = False
         self.ready = asyncio.Event()
+        self.told_tip = ""
         self.known = Recent(limits.KNOWN)  # transactions and candidates that the other end has
         self._send_text = send
         self._close = close
