@@ -59,6 +59,10 @@ STEP_SECONDS = 1e-3  # estimate_step_time is in milliseconds
 BATCH = 64
 BATCHES = (32, 64)
 OPTIONS = tuple((share, batch) for share in SHARES for batch in BATCHES)
+LONG_TIME = 0.25
+"""Of the training time, what goes to the longest trainings whatever is forecast: short ones alone do not tell
+what long ones bring.
+"""
 HIGHEST_RATE, LOWEST_RATE = 4e-2, 1e-2
 HURRIED_STEPS = 120
 """Up to so many the highest rate is best; from 16 times as many on, the lowest."""
@@ -91,6 +95,8 @@ class Forecast:
         self.pace = 1.0
         """Seconds of a step here, divided by the estimate."""
         self.seen = self._timed = 0
+        self.seconds = self.long_seconds = 0.0
+        """Spent on all trainings, and on the longest ones."""
         self._squares = USUAL_WEIGHT * USUAL_ERROR**2
 
     @property
@@ -118,6 +124,16 @@ class Forecast:
             memory = min(PACE_MEMORY, self._timed / (self._timed + 1))
             self.pace = memory * self.pace + (1.0 - memory) * found
             self._timed += 1
+
+    def note_time(self, share: float, seconds: float) -> None:
+        """Take note of the time that a training took, whatever became of it."""
+        self.seconds += seconds
+        self.long_seconds += seconds if share == 1.0 else 0.0
+
+    @property
+    def wants_long(self) -> bool:
+        """Whether the longest trainings have had less than their part of the time."""
+        return self.long_seconds <= LONG_TIME * self.seconds
 
     def get_state(self) -> tuple[list[float], list[float]]:
         """What is expected of the coefficients, and their standard deviations."""
@@ -148,9 +164,12 @@ class Opinion:
         bonuses: Sequence[float],
         target: float,
         seconds: float,
+        *,
+        only_longest: bool = False,
     ) -> list[Option]:
-        """The best training of each network. ``step_times``: milliseconds for BATCH examples; ``bonuses``:
-        millibits on top of what is expected; ``target``: millibits; ``seconds``: of the longest training.
+        """The best training of each network, or the best of the longest ones. ``step_times``: milliseconds
+        for BATCH examples; ``bonuses``: millibits on top of what is expected; ``target``: millibits;
+        ``seconds``: of the longest training.
         """
         offset, doubling, batching = self.weights[:3]
         longest = (offset + np.asarray(bonuses) + np.asarray(features) @ self.weights[3:])[:, None]
@@ -160,6 +179,8 @@ class Opinion:
         quality = longest + doubling * np.log2(steps / self.full_steps) + batching * np.log2(batches / BATCH)
         cost = FIXED_SECONDS * self.pace + steps * steps_of
         worth = log_chance((quality - target) / self.error) - np.log(cost)
+        if only_longest:
+            worth[:, shares < 1.0] = -np.inf
         best = worth.argmax(axis=1)
         return [
             Option(share, batch, float(steps[row, place]), float(worth[row, place]))

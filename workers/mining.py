@@ -203,7 +203,7 @@ class Miner:
         candidates = self.choose_candidates(self.lease.budget_seconds * SCAN_SHARE)
         while candidates and not self.coordinator.is_cancelled():
             left = self.lease.budget_seconds - (self.clock() - self.started)
-            candidate, option = self._choose_next(candidates)
+            candidate, option = self._choose_next(candidates, left)
             seconds = self.longest * option.share
             if left < seconds * LEAST_SHARE:
                 break
@@ -236,13 +236,16 @@ class Miner:
         bonus = self.chance.gauss(0.0, NOISE)
         return Candidate(nonce, bonus, architecture, describe(architecture), estimate_step_time(architecture))
 
-    def _choose_next(self, candidates: list[Candidate]) -> tuple[Candidate, Option]:
-        """The candidate that is best by what is known now, and how to train it."""
-        options = self._judge(candidates, self.forecast.draw(self.chance))
+    def _choose_next(self, candidates: list[Candidate], left: float) -> tuple[Candidate, Option]:
+        """The candidate that is best by what is known now, and how to train it; ``left``: seconds."""
+        is_long = self.forecast.wants_long and left >= self.longest * LEAST_SHARE
+        options = self._judge(candidates, self.forecast.draw(self.chance), only_longest=is_long)
         place = max(range(len(candidates)), key=lambda number: options[number].worth)
         return candidates[place], options[place]
 
-    def _judge(self, candidates: list[Candidate], opinion: Opinion) -> list[Option]:
+    def _judge(
+        self, candidates: list[Candidate], opinion: Opinion, *, only_longest: bool = False
+    ) -> list[Option]:
         """The best training of each candidate."""
         return opinion.choose(
             [candidate.features for candidate in candidates],
@@ -250,6 +253,7 @@ class Miner:
             [candidate.bonus for candidate in candidates],
             self._get_target_quality(),
             self.longest,
+            only_longest=only_longest,
         )
 
     def _get_target_quality(self) -> int:
@@ -302,7 +306,9 @@ class Miner:
             if self.deaths >= MAX_DEATHS:
                 raise
             return
-        self._learn(candidate, option, run, result, self.clock() - began)
+        spent = self.clock() - began
+        self.forecast.note_time(option.share, spent)
+        self._learn(candidate, option, run, result, spent)
         self._finish(run, result)
 
     def _learn(

@@ -11,6 +11,7 @@ from workers.forecast import (
     BATCH,
     FIXED_SECONDS,
     HIGHEST_RATE,
+    LONG_TIME,
     LOWEST_RATE,
     SHARES,
     STEP_SECONDS,
@@ -65,6 +66,19 @@ def test_an_easy_target_is_met_by_short_trainings_and_a_hard_one_by_long_ones() 
     assert choose(forecast, 3000).share == SHARES[0]
     assert SHARES[0] < choose(forecast, 5700).share <= SHARES[-1]
     assert choose(forecast, 7500).share == SHARES[-1]
+
+
+def test_a_quarter_of_the_time_goes_to_the_longest_trainings_whatever_is_forecast() -> None:
+    forecast, spent = taught(6000), {True: 0.0, False: 0.0}
+    for _ in range(200):
+        is_long = forecast.wants_long
+        (option,) = forecast.draw(Random(1)).choose(
+            [describe(SMALL)], [estimate_step_time(SMALL)], [0.0], 3000, 10.0, only_longest=is_long
+        )
+        assert (option.share == SHARES[-1]) == is_long
+        forecast.note_time(option.share, 10.0 * option.share)
+        spent[is_long] += 10.0 * option.share
+    assert spent[True] / (spent[True] + spent[False]) == pytest.approx(LONG_TIME, abs=0.05)
 
 
 def test_it_expects_what_it_has_seen_and_is_sure_of_it() -> None:

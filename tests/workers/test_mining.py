@@ -184,6 +184,8 @@ class ByQuality(Opinion):
         bonuses: Sequence[float],
         target: float,
         seconds: float,
+        *,
+        only_longest: bool = False,
     ) -> list[Option]:
         return [Option(1.0, 64, 450.0, expect(row)) for row in features]
 
