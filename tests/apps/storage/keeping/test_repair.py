@@ -1,5 +1,6 @@
 """Five keepers, each a process with its own folder: whatever happens to them, no object is lost."""
 
+import functools
 import shutil
 import signal
 from collections.abc import Iterator
@@ -108,10 +109,10 @@ def stop_between_transactions(keeper: Program) -> None:
         keeper.send(signal.SIGSTOP)
         stopped = datetime.now(UTC)
         try:
-            wait_until(lambda since=stopped: is_free(since), seconds=5.0)
+            wait_until(functools.partial(is_free, stopped), seconds=5.0)
         except AssertionError:
             keeper.send(signal.SIGCONT)
-            wait_until(lambda since=stopped: is_free(since), seconds=PATIENCE)
+            wait_until(functools.partial(is_free, stopped), seconds=PATIENCE)
         else:
             return
 
