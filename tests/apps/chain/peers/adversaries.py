@@ -93,11 +93,23 @@ class Modelless(Adversary):
         await self.stay()
 
 
-class Tamperer(Adversary):
+class Deceiver(Adversary):
+    """Has a better block, and answers wrongly to whoever asks for what belongs to it."""
+
+    ends: ClassVar = False  # unless it is asked
+
+    async def harm(self) -> None:
+        block, _ = await asyncio.to_thread(self.desk.make, round=2)
+        self.desk.blocks.append(block)
+        self.announce(block)
+        self.tell_tip()
+        await self.stay()
+
+
+class Tamperer(Deceiver):
     """Gives models with one byte changed."""
 
     codes: ClassVar = {WrongPiece.code}
-    ends: ClassVar = False  # unless it is asked for one
 
     def _find_piece(self, message: messages.GetPiece) -> messages.Message:
         found = super()._find_piece(message)
@@ -105,19 +117,11 @@ class Tamperer(Adversary):
             return replace(found, data=bytes([found.data[0] ^ 1]) + found.data[1:])
         return found
 
-    async def harm(self) -> None:
-        block, _ = await asyncio.to_thread(self.desk.make, round=2)
-        self.desk.blocks.append(block)
-        self.announce(block)
-        self.tell_tip()
-        await self.stay()
 
-
-class Swapper(Adversary):
+class Swapper(Deceiver):
     """Gives another block than the one that was asked for."""
 
     codes: ClassVar = {WrongBody.code}
-    ends: ClassVar = False
 
     def _find_block(self, message: messages.GetBlock) -> messages.Message:
         found = super()._find_block(message)
@@ -125,13 +129,6 @@ class Swapper(Adversary):
             header = {**found.block["header"], "nonce": self.dice.randrange(2**50)}  # type: ignore[dict-item]
             return replace(found, block={**found.block, "header": header})
         return found
-
-    async def harm(self) -> None:
-        block, _ = await asyncio.to_thread(self.desk.make, round=2)
-        self.desk.blocks.append(block)
-        self.announce(block)
-        self.tell_tip()
-        await self.stay()
 
 
 class Endless(Adversary):
