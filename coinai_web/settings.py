@@ -189,6 +189,9 @@ COINAI_RATE_WORK = environment.read_rate("COINAI_RATE_WORK", "5/20")
 COINAI_RATE_SIGN_IN = environment.read_rate("COINAI_RATE_SIGN_IN", "0.5/20")
 COINAI_RATE_EXEMPT = environment.read_networks("COINAI_RATE_EXEMPT", ["127.0.0.0/8", "::1/128"])
 
+# A page is made once for all visitors without a cookie within so many seconds (apps/common/shared_pages.py).
+COINAI_SHARE_SECONDS = environment.read_number("COINAI_SHARE_SECONDS", 2, least=0, most=60)
+
 # --- The faucet (apps/wallet/faucet.py) -------------------------------------------------------------
 
 # Coins for whoever asks, where they are worth nothing; there is none on main.

@@ -40,6 +40,8 @@ class Servers:
             BROKER_URL=self.broker.url,
             COINAI_HOME=str(home),
             COINAI_NETWORK="testing",
+            # Tests change rows and ask again at once. Those in a browser, and of whole systems, share pages.
+            COINAI_SHARE_SECONDS="0",
         )
 
     def start(self) -> None:

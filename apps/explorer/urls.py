@@ -2,26 +2,31 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from apps.common.shared_pages import share
 from apps.explorer import views, views_accounts, views_contents, views_models, views_network
 
 app_name = "explorer"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", views.home, name="home"),
-    path("blocks/", views.block_list, name="block_list"),
-    path("blocks/<str:name>/", views.block_detail, name="block_detail"),
-    path("transactions/<str:txid>/", views_accounts.transaction_detail, name="transaction_detail"),
-    path("addresses/<str:address>/", views_accounts.address_detail, name="address_detail"),
-    path("addresses/<str:address>/mined/", views_accounts.address_mined, name="address_mined"),
-    path("mempool/", views_network.mempool, name="mempool"),
-    path("network/", views_network.network, name="network"),
-    path("search/", views_network.search, name="search"),
-    path("models/", views_models.model_list, name="model_list"),
-    path("models/<str:model>/", views_models.model_detail, name="model_detail"),
+    path("", share(views.home, "round", "mempool", "pool_best"), name="home"),
+    path("blocks/", share(views.block_list), name="block_list"),
+    path("blocks/<str:name>/", share(views.block_detail), name="block_detail"),
+    path(
+        "transactions/<str:txid>/",
+        share(views_accounts.transaction_detail, "mempool"),
+        name="transaction_detail",
+    ),
+    path("addresses/<str:address>/", share(views_accounts.address_detail, "mempool"), name="address_detail"),
+    path("addresses/<str:address>/mined/", share(views_accounts.address_mined), name="address_mined"),
+    path("mempool/", share(views_network.mempool, "mempool"), name="mempool"),
+    path("network/", share(views_network.network, "round"), name="network"),
+    path("search/", share(views_network.search), name="search"),
+    path("models/", share(views_models.model_list), name="model_list"),
+    path("models/<str:model>/", share(views_models.model_detail), name="model_detail"),
     path("models/<str:model>/report/", views_models.model_report, name="model_report"),
-    path("problems/", views_contents.problem_list, name="problem_list"),
-    path("problems/<str:problem_id>/", views_contents.problem_detail, name="problem_detail"),
-    path("grammars/", views_contents.grammar_list, name="grammar_list"),
-    path("grammars/<str:grammar_id>/", views_contents.grammar_detail, name="grammar_detail"),
+    path("problems/", share(views_contents.problem_list), name="problem_list"),
+    path("problems/<str:problem_id>/", share(views_contents.problem_detail), name="problem_detail"),
+    path("grammars/", share(views_contents.grammar_list), name="grammar_list"),
+    path("grammars/<str:grammar_id>/", share(views_contents.grammar_detail), name="grammar_detail"),
     path("fragments/tiles/<str:name>/", views.block_tile, name="block_tile"),
     path(
         "fragments/transactions/<str:txid>/", views_accounts.transaction_standing, name="transaction_standing"

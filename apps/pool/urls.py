@@ -2,11 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from apps.common.shared_pages import share
 from apps.pool import views
 
 app_name = "pool"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("pool/", views.pool, name="pool"),
+    path("pool/", share(views.pool, "pool_best"), name="pool"),
     path("pool/", include("apps.pool.join_urls")),
     path("pool/receipts/<str:block>/", views.receipt, name="receipt"),
     path("pool/members/<str:address>/", views.member, name="member"),

@@ -2,13 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from apps.common.shared_pages import share
 from apps.storage import views
 
 app_name = "storage"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("keepers/", views.keeper_list, name="keeper_list"),
+    path("keepers/", share(views.keeper_list), name="keeper_list"),
     path("keepers/join/", views.keeper_join, name="keeper_join"),
-    path("keepers/<str:address>/", views.keeper_detail, name="keeper_detail"),
-    path("audits/", views.audit_list, name="audit_list"),
-    path("audits/<int:height>/<int:number>/", views.audit_detail, name="audit_detail"),
+    path("keepers/<str:address>/", share(views.keeper_detail), name="keeper_detail"),
+    path("audits/", share(views.audit_list), name="audit_list"),
+    path("audits/<int:height>/<int:number>/", share(views.audit_detail), name="audit_detail"),
 ]

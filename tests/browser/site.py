@@ -40,6 +40,7 @@ class Site:
             "COINAI_HOME": str(self.home),
             "COINAI_PORT": str(self.port),
             "COINAI_SITE_URL": self.url,
+            "COINAI_SHARE_SECONDS": "2",
             "COINAI_DRY_RUN_NETWORKS": "2",
             "COINAI_DRY_RUN_SECONDS": "2",
             "COINAI_WALLET_SCRYPT": "14",  # the least that a wallet takes: a tenth of a second
