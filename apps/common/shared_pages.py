@@ -18,9 +18,6 @@ MOST = 256
 """Pages that a web process keeps; the largest have some 200 kB."""
 TOPICS = ("tip", "governance")
 """Live topics after whose deltas every page asks again: what was made before them is not shown any more."""
-DISTINCT = ("Accept", "HX-Request", "HX-Boosted", "HX-Target")
-"""Headers by which a view chooses what it answers."""
-
 View = Callable[..., HttpResponseBase]
 
 
@@ -75,8 +72,10 @@ def forget() -> None:
 
 
 def _may_share(request: HttpRequest) -> bool:
+    """Parts that htmx asks for depend on what its page shows: they are never shared."""
     wants_new = request.headers.get("Cache-Control", "") in ("no-cache", "max-age=0")
-    return request.method == "GET" and not request.COOKIES and not wants_new
+    is_part = any(name.startswith("Hx-") for name in request.headers)
+    return request.method == "GET" and not request.COOKIES and not wants_new and not is_part
 
 
 def _is_for_all(response: HttpResponseBase, request: HttpRequest) -> TypeGuard[HttpResponse]:
@@ -87,8 +86,7 @@ def _is_for_all(response: HttpResponseBase, request: HttpRequest) -> TypeGuard[H
 
 
 def _find_place(request: HttpRequest) -> _Place:
-    distinct = [request.headers.get(name, "") for name in DISTINCT]
-    key = (request.get_host(), request.get_full_path(), *distinct)
+    key = (request.get_host(), request.get_full_path(), request.headers.get("Accept", ""))
     with _guard:
         place = _places.setdefault(key, _Place())
         _places.move_to_end(key)

@@ -5,18 +5,19 @@ import re
 from protocol.problem import Problem
 
 LONGEST_NAME = 40
-_LIST = re.compile(r": ([^:.;\n]+)[.;\n]|: ([^:.;\n]+)$")
+_LIST = re.compile(r": ([^:.;\n]+)[.;\n]|: ([^:.;\n]+)$|\(([^()]+)\)")
 
 
 def find_class_names(problem: Problem) -> tuple[str, ...]:
     """What the manifest calls its classes, in order; their numbers when it lists no names.
 
-    Names are a list after a colon with exactly as many different entries as there are classes, in the summary
-    or else in the words about the conversion: "… kinds of clothing: T-shirt, trouser, …, ankle boot."
+    Names are a list after a colon, or in brackets, with exactly as many different entries as there are
+    classes, in the summary or else in the words about the conversion: "… kinds of clothing: T-shirt, trouser,
+    …, ankle boot."
     """
     for text in (problem.summary, problem.conversion):
         for match in _LIST.finditer(text):
-            names = _split(match.group(1) or match.group(2))
+            names = _split(match[1] or match[2] or match[3])
             if len(names) == len(set(names)) == problem.classes and max(map(len, names)) <= LONGEST_NAME:
                 return names
     return tuple(str(number) for number in range(problem.classes))

@@ -43,6 +43,14 @@ def has_pictures(problem: Problem) -> bool:
     return channels in (1, 3) and height > 1 and width > 1
 
 
+def plan_picture(problem: Problem) -> tuple[int, int, int]:
+    """Colours, height and width of the picture of one example; of a strip where the examples are none."""
+    if has_pictures(problem):
+        return problem.shape
+    channels, height, width = problem.shape
+    return (1, channels, height * width) if height * width > 1 else (1, 1, channels)
+
+
 def plan_sheet(problem: Problem) -> Sheet:
     """The layout of the sheet: small pictures are enlarged by a whole number."""
     _, height, width = problem.shape

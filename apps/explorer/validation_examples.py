@@ -8,7 +8,7 @@ from PIL import Image
 
 from apps.chain import api as chain
 from apps.common.errors import NotFound
-from apps.explorer.examples import has_pictures
+from apps.explorer.examples import plan_picture
 from protocol.problem import Problem
 
 
@@ -35,18 +35,17 @@ def get_example(problem_id: str, number: int) -> Example:
 def render_example(problem_id: str, number: int) -> bytes:
     """The example as PNG, a pixel a value; grey ones as ink on a clear ground, for light and dark pages.
 
-    Raises NotFound, ObjectMissing.
+    What is no picture is a strip: the values from left to right, a line a channel. Raises NotFound,
+    ObjectMissing.
     """
     problem = chain.get_problem(problem_id)
-    if not has_pictures(problem):
-        raise NotFound("picture of this problem: its examples are not pictures")
     out = io.BytesIO()
     _draw(get_example(problem_id, number), problem).save(out, "PNG")
     return out.getvalue()
 
 
 def _draw(example: Example, problem: Problem) -> Image.Image:
-    channels, height, width = problem.shape
+    channels, height, width = plan_picture(problem)
     pixels = np.frombuffer(example.values, np.uint8).reshape(channels, height, width)
     if channels == 1:
         return Image.fromarray(np.stack([np.zeros_like(pixels[0]), pixels[0]], axis=2), "LA")

@@ -16,7 +16,7 @@ from apps.explorer.access import explains_errors
 from apps.explorer.charts import show_quality
 from apps.explorer.class_names import find_class_names
 from apps.explorer.diagram import build_diagram
-from apps.explorer.examples import has_pictures
+from apps.explorer.examples import has_pictures, plan_picture
 from apps.explorer.forms import ModelFilter
 from apps.explorer.leaderboard import ModelView
 from apps.explorer.model_files import write_loader
@@ -199,11 +199,12 @@ def _describe_report(view: ModelView, problem: Problem) -> dict[str, Any]:
     if view.report is None:
         reports.request_report(view.model)
     names = find_class_names(problem)
-    channels, height, width = problem.shape
+    colours, height, width = plan_picture(problem)
     return {
         "report": build_report(view.record, problem, names, view.report),
         "has_pictures": has_pictures(problem),
-        "is_ink": channels == 1,
+        "is_ink": colours == 1,
+        "picture": {"height": height, "width": width},
         "try_it": {
             "problem": view.record.problem,
             "model": view.model,
@@ -212,7 +213,7 @@ def _describe_report(view: ModelView, problem: Problem) -> dict[str, Any]:
             "validation": problem.validation,
             "pictures": has_pictures(problem),
         },
-        "values": channels * height * width,
+        "values": colours * height * width,
         "says": names if len(names) <= MOST_SAID else names[:SAID],
     }
 

@@ -270,7 +270,7 @@ class Keeper:
                 self._suspects.add(object_id)
 
     def _is_busy(self) -> bool:
-        return any(future.done() for future in self._downloads.values()) or bool(self._downloads)
+        return bool(self._downloads)
 
     def _hold_key(self, listener: Listener) -> None:
         """Two keepers with one key would answer for each other: the second one ends. Raises KeeperRuns."""

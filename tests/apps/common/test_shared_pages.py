@@ -80,9 +80,10 @@ def test_reloading_by_hand_brings_a_new_one(page: View, header: str) -> None:
     assert ask(page, **{"Cache-Control": header}) == "made 2"
 
 
-def test_a_part_for_htmx_is_another_page(page: View) -> None:
+def test_parts_for_htmx_are_not_shared(page: View) -> None:
     ask(page)
-    assert ask(page, **{"HX-Request": "true"}) == "made 2"
+    assert [ask(page, **{"HX-Request": "true"}) for _ in range(2)] == ["made 2", "made 3"]
+    assert ask(page) == "made 1"
 
 
 def test_a_token_or_a_cookie_goes_to_one_visitor() -> None:

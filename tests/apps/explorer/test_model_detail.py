@@ -1,6 +1,8 @@
 """One model's page: what it is, where it errs, what it sees, its files."""
 
 import html as markup
+import io
+import math
 import re
 import subprocess
 import sys
@@ -12,15 +14,17 @@ import numpy as np
 import pytest
 from celery import current_app
 from django.test import Client
+from PIL import Image
 
 from apps.chain.contents import get_data_set, get_problem
 from apps.chain.models import Block
 from apps.common import object_store
-from apps.explorer import reports
+from apps.explorer import reports, validation_examples
 from apps.explorer.class_names import find_class_names
 from apps.explorer.models import ModelRecord, ModelReport
 from apps.explorer.report_page import build_report
 from apps.explorer.tasks import report_model
+from apps.explorer.validation_examples import Example
 from protocol.problem import Problem
 from tests.apps.chain.miner import Miner
 from tests.apps.explorer.test_network_page import replace_branch
@@ -110,6 +114,10 @@ def test_classes_have_the_names_that_the_manifest_lists(problem: Problem) -> Non
     assert find_class_names(four) == ("0", "1", "2", "3")
     twice = replace(problem, classes=3, summary="Three: a, a, b", conversion="Labels: x, y, z")
     assert find_class_names(twice) == ("x", "y", "z")
+    brackets = replace(
+        problem, classes=2, summary="Say how well it is cut (fair, very good) from its weight."
+    )
+    assert find_class_names(brackets) == ("fair", "very good")
 
 
 def test_very_many_classes_have_a_list_of_mistakes_and_no_matrix(problem: Problem) -> None:
@@ -155,7 +163,7 @@ def test_a_problem_of_rows_is_tried_with_numbers(
     html = read(client, f"/models/{block.model}/")
     assert "<textarea" in html
     assert "<canvas" not in html
-    assert ".png" not in html
+    assert html.count("example-strip") == html.count(".png") > 0
 
 
 def test_the_page_costs_a_constant_number_of_queries(
@@ -165,6 +173,21 @@ def test_the_page_costs_a_constant_number_of_queries(
     report_model(blocks[0].model)
     with django_assert_max_num_queries(8):
         read(client, f"/models/{blocks[0].model}/")
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((1, 8, 8), (8, 8)), ((22, 1, 1), (22, 1)), ((3, 40, 1), (40, 3)), ((2, 8, 8), (64, 2))],
+)
+def test_what_is_no_picture_is_drawn_as_a_strip(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int, int], size: tuple[int, int]
+) -> None:
+    values = bytes(range(1, 1 + math.prod(shape)))
+    monkeypatch.setattr(validation_examples.chain, "get_problem", lambda _: replace(problem, shape=shape))
+    monkeypatch.setattr(validation_examples, "get_example", lambda _, number: Example(number, 0, values))
+    with Image.open(io.BytesIO(validation_examples.render_example("any", 0))) as picture:
+        assert picture.size == size
+        assert picture.getchannel("A").tobytes() == values
 
 
 def test_examples_are_pictures_and_numbers_for_ever(client: Client, miner: Miner) -> None:
