@@ -183,7 +183,9 @@ def test_what_is_no_picture_is_drawn_as_a_strip(
     problem: Problem, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int, int], size: tuple[int, int]
 ) -> None:
     values = bytes(range(1, 1 + math.prod(shape)))
-    monkeypatch.setattr(validation_examples.chain, "get_problem", lambda _: replace(problem, shape=shape))
+    monkeypatch.setattr(
+        f"{validation_examples.__name__}.chain.get_problem", lambda _: replace(problem, shape=shape)
+    )
     monkeypatch.setattr(validation_examples, "get_example", lambda _, number: Example(number, 0, values))
     with Image.open(io.BytesIO(validation_examples.render_example("any", 0))) as picture:
         assert picture.size == size
