@@ -33,9 +33,10 @@ bench-explorer: .python ## measure pages, API and live updates on synthetic chai
 	$(VENV) -m benchmarks.explorer $(BLOCKS)
 	$(VENV) -m benchmarks.live
 
-bench-kills: ## kill the pool 1000 times at its writes, and its processes 100 times: nobody is paid twice
+bench-kills: ## kill the pool 1000 times at its writes, and its processes 100 times: nobody is paid twice, no share is lost
 	@$(PYTHON) install.py run
 	$(VENV) -m benchmarks.kills $(KILLS)
+	$(VENV) -m benchmarks.shares
 
 bench-network: .python ## measure nodes: synchronisation, propagation, a soak with churn (NETWORK="--soak 1h", "--siege 10m")
 	@$(PYTHON) install.py test

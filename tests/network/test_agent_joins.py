@@ -1,15 +1,19 @@
-"""A member's worker mines over its own connection: no Celery miner runs here at all.
+"""A member's worker mines over its own connection: no Celery miner runs here at all. It is what a member
+gets: the wheel that the site serves, installed by pip into an environment of its own.
 
 The tests are one story and run in order, on one folder of state.
 """
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.request
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +23,6 @@ import pytest
 
 from protocol import crypto
 from protocol.delegation import sign_statement
-from supervisor.configuration import ROOT
 from tests.network.running import MINE_SECONDS, RunningSystem
 from tests.waiting import wait_until
 
@@ -38,7 +41,7 @@ WHERE lost.state = 'expired' AND again.attempt = lost.attempt + 1 AND again.star
 
 
 class Worker:
-    """`python -m workers join` as a process."""
+    """`coinai-worker join` as a process, installed as the page for joining says."""
 
     def __init__(self, system: RunningSystem) -> None:
         self.system = system
@@ -49,14 +52,44 @@ class Worker:
     def log(self) -> Path:
         return self.system.home.parent / "worker.log"
 
+    @property
+    def environment(self) -> Path:
+        return self.folder / "environment"
+
+    def install(self) -> None:
+        """What the wheel needs is here already, in just those versions: pip sees so, and fetches nothing."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(f"{self.system.url}/pool/join/", timeout=60) as page:
+            address = re.search(r"http://[^\s\"'<]+/pool/worker/[^\s\"'<]+\.whl", page.read().decode())
+        assert address is not None
+        wheel = self.folder / address[0].rpartition("/")[2]
+        venv.EnvBuilder().create(self.environment)  # the pip of this environment serves it too
+        (found,) = self.environment.glob("lib/python*/site-packages")
+        (found / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        with urllib.request.urlopen(address[0], timeout=60) as answer:
+            wheel.write_bytes(answer.read())
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--isolated",
+            "--python",
+            str(self.environment / "bin" / "python"),
+        ]
+        command = [*pip, "install", "--no-index", "--disable-pip-version-check", str(wheel)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Successfully installed coinai-worker" in done.stdout
+
     def start(self, *more: str) -> None:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("COINAI_")}
-        for name in ("DATABASE_URL", "BROKER_URL", "DJANGO_SETTINGS_MODULE"):
+        for name in ("DATABASE_URL", "BROKER_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH"):
             clean.pop(name, None)
-        command = [sys.executable, "-m", "workers", "join", self.system.url, "--processes", "1"]
+        program = str(self.environment / "bin" / "coinai-worker")
+        command = [program, "join", self.system.url, "--processes", "1"]
         command += ["--name", "desk", "--key", str(self.folder / "key"), *more]
         with self.log.open("ab") as sink:
-            self.popen = subprocess.Popen(command, cwd=ROOT, env=clean, stdout=sink, stderr=sink)
+            self.popen = subprocess.Popen(command, cwd=self.folder, env=clean, stdout=sink, stderr=sink)
 
     def has_fresh_work(self) -> bool:
         """Whether the newest line of the log says that a lease has begun, after one that a tip ended."""
@@ -103,9 +136,7 @@ def get_worker(system: RunningSystem) -> dict[str, Any]:
 
 def count(system: RunningSystem, question: str) -> int:
     """The answer of the running site's database."""
-    environment = Path(f"/proc/{system.processes()['web'].pid}/environ").read_bytes().split(b"\0")
-    url = next(item[13:] for item in environment if item.startswith(b"DATABASE_URL="))
-    with psycopg.connect(url.decode()) as connection:
+    with psycopg.connect(system.database_url()) as connection:
         row = connection.execute(question).fetchone()
     return int(row[0]) if row else 0
 
@@ -113,6 +144,7 @@ def count(system: RunningSystem, question: str) -> int:
 def test_a_worker_joins_with_a_token_and_hands_in_a_share(system: RunningSystem, worker: Worker) -> None:
     system.start()
     delegate(system)
+    worker.install()
     worker.start("--token", TOKEN.hex())
     wait_until(lambda: get_worker(system)["leases"], seconds=120, what=f"a lease; see {worker.log}")
     wait_until(

@@ -4,16 +4,19 @@ The tests are one story and run in order, on one folder of state.
 """
 
 import signal
+import time
 
 import pytest
 
 from supervisor.processes import is_alive
 from tests.network.audit import audit
 from tests.network.running import RunningSystem
+from tests.network.shares import account
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.network
 
+PAUSE_SECONDS = 8.0  # longer than any time-out of those who talk with it; benchmarks.shares takes a minute
 KILLED = ("miner", "node", "coordinator", "web", "valkey", "postgres")
 
 
@@ -54,6 +57,26 @@ def test_the_chain_goes_on_when_one_program_is_killed(system: RunningSystem, nam
 
 def test_nothing_is_lost_after_all_that(system: RunningSystem) -> None:
     audit(system)
+
+
+def test_no_model_that_was_handed_in_is_lost_after_all_that(system: RunningSystem) -> None:
+    found = account(system, [system.home / "logs" / "miner.log"])
+    assert found.handed_in
+    assert found.shares
+    assert (found.lost, found.given_up) == (frozenset(), frozenset())
+
+
+def test_a_broker_that_answers_nothing_for_a_while_is_survived_without_a_restart(
+    system: RunningSystem,
+) -> None:
+    before = system.processes()
+    system.pause("valkey")
+    try:
+        time.sleep(PAUSE_SECONDS)
+    finally:
+        system.resume("valkey")
+    system.mine(1)
+    assert system.processes() == before
 
 
 def test_the_pools_books_balance_after_all_that(system: RunningSystem) -> None:
