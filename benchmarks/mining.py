@@ -10,13 +10,15 @@ time goes next, so that a busy machine harms all alike.
   after each, stop when the float network reaches the target.
 - Optuna (benchmarks/optuna_search.py): the same loop, with layers of its own choice and its median pruner.
 - This miner: workers.mining as the pool runs it, in leases; its clock is the processor's.
+
+``python -m benchmarks.mining NUMBER [SCALE]`` holds one contest alone, once, for so many times its time.
 """
 
 import io
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,12 +108,24 @@ class Contestant:
 
 def run(quick: bool) -> None:
     """Print both comparisons."""
+    compare_all(CONTESTS, 0.15 if quick else 1.0, 1 if quick else REPETITIONS)
+
+
+def main() -> None:
+    """Hold one contest."""
+    choose_device()
+    scale = float(sys.argv[2]) if len(sys.argv) > 2 else 1.0
+    compare_all([CONTESTS[int(sys.argv[1])]], scale, 1)
+
+
+def compare_all(contests: Sequence[Contest], scale: float, repetitions: int) -> None:
+    """Hold these contests and print the table."""
     rows = []
-    for contest in CONTESTS:
+    for contest in contests:
         title = load_task(contest.params).problem.title.split(",")[0]
         tallies = {name: Tally() for name in WEIGHTS}
-        for number in range(1 if quick else REPETITIONS):
-            for name, tally in hold(contest, 0.15 if quick else 1.0, FIRST_SEED + number).items():
+        for number in range(repetitions):
+            for name, tally in hold(contest, scale, FIRST_SEED + number).items():
                 tallies[name].add(tally)
                 print(f"{title}, {number}: {name} {tally}", file=sys.stderr, flush=True)
         for name, tally in tallies.items():
@@ -320,3 +334,7 @@ def _describe(name: str, contest: Contest, tally: Tally) -> tuple[str, ...]:
         f"{tally.cpu:.0f}",
         f"{tally.rate:.1f}",
     )
+
+
+if __name__ == "__main__":
+    main()

@@ -95,9 +95,10 @@ class Pipeline:
         target_error: int,
         is_target_moving: bool = True,
         clock: Callable[[], float] = time.monotonic,
+        nonces: int = NONCES,
     ) -> MemoryCoordinator:
-        """Work on one lease, each time with other transactions, so that its networks are new; what was learnt
-        stays.
+        """Work on one lease of so many nonces, each time with other transactions, so that its networks are
+        new; what was learnt stays.
         """
         self._leases += 1
         lease = Lease(
@@ -105,7 +106,7 @@ class Pipeline:
             previous="33" * 32,
             transactions=sha3_256(f"{self.name}/{self._leases}".encode()).hexdigest(),
             nonce_start=0,
-            nonce_end=NONCES,
+            nonce_end=nonces,
             problem=self._names[0],
             grammar=self._names[1],
             params=self.params,

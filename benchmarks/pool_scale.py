@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import os
 import re
+import sys
 import tempfile
 import time
 import urllib.request
@@ -27,6 +28,7 @@ from queue import Empty
 from typing import Any
 
 import psycopg
+import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
@@ -216,6 +218,14 @@ def since(tips: Sequence[float], moments: Sequence[float]) -> list[float]:
     return [min(at - tip for tip in tips if tip <= at) for at in moments if any(tip <= at for tip in tips)]
 
 
+def print_tips(tips: Sequence[float], cancels: Sequence[float]) -> None:
+    """What each tip looked like, for whoever wants to know where the tail comes from."""
+    for tip, end in zip(tips, [*tips[1:], float("inf")], strict=True):
+        delays = [at - tip for at in cancels if tip <= at < end]
+        median, last = (1000 * quantile(delays, share) for share in (0.5, 1.0))
+        print(f"tip: {len(delays)} cancels, median {median:.0f} ms, last {last:.0f} ms", file=sys.stderr)
+
+
 def read_voided(system: RunningSystem) -> list[float]:
     """Unix times at which the coordinator had voided what stood on an old tip, as its log says: what is
     told by the coordinator can come no sooner.
@@ -241,9 +251,10 @@ def measure(system: RunningSystem, count: int, seconds: float) -> None:
         list(pool.map(SimulatedWorker.enrol, workers))
     enrolled = time.monotonic() - began
     with following_tips(system.database_url()) as tips:
-        found = asyncio.run(simulate(workers, seen, tips, seconds))
+        found = uvloop.run(simulate(workers, seen, tips, seconds))
     ended = time.time()
     first = found["tips"][0] if found["tips"] else 0.0
+    print_tips(found["tips"], seen.cancels)
     voids = since(found["tips"], [at for at in read_voided(system) if first <= at <= ended])
     operations = sum(seen.counts[name] for name in OPERATIONS) / found["elapsed"]
     rows = [

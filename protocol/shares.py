@@ -14,6 +14,7 @@ Trainings that came to nothing, which only the worker could count, do not enter.
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Final
 
@@ -98,6 +99,7 @@ def choose_threshold(table: PointTable, *, points_per_hour: int, shares_per_hour
     return table.thresholds[max(0, fitting - 1)]
 
 
+@lru_cache(maxsize=1024)
 def find_largest_error(threshold: int) -> int:
     """The largest error (ppm) whose quality is at least ``threshold`` millibits; 0 when there is none."""
     return bisect_right(range(1, MAX_ERROR + 1), -threshold, key=lambda error: -compute_quality(error))

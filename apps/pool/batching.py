@@ -1,7 +1,7 @@
 """Many small requests of one process, done together: while a batch is being written, the next one gathers."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -16,15 +16,25 @@ MOST = 128
 """Items of one batch: larger ones would keep the first of them waiting."""
 
 
+async def _wait_for_nothing() -> None:
+    pass
+
+
 class Batcher(Generic[Item, Answer]):
     """Gathers what is asked within one event loop; alone, a request waits for nothing."""
 
     def __init__(
-        self, work: Callable[[Sequence[Item]], Sequence[Answer | ProtocolError]], *, at_once: int = 1
+        self,
+        work: Callable[[Sequence[Item]], Sequence[Answer | ProtocolError]],
+        *,
+        at_once: int = 1,
+        wait: Callable[[], Awaitable[None]] = _wait_for_nothing,
     ) -> None:
-        """``work`` answers a batch in order, in a thread of its own; ``at_once`` batches may be under way."""
+        """``work`` answers a batch in order, in a thread of its own; ``at_once`` batches may be under way.
+        ``wait`` is waited for before each of them.
+        """
         self._work = database_sync_to_async(work, thread_sensitive=False)
-        self._at_once = at_once
+        self._at_once, self._wait = at_once, wait
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -40,6 +50,7 @@ class Batcher(Generic[Item, Answer]):
 
     async def _run(self) -> None:
         while self._waiting:
+            await self._wait()
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             try:
                 answers = await self._work([item for item, _ in batch])
@@ -58,10 +69,14 @@ class PerLoop(Generic[Item, Answer]):
     """One batcher for each event loop: a server has one, each asynchronous test its own."""
 
     def __init__(
-        self, work: Callable[[Sequence[Item]], Sequence[Answer | ProtocolError]], *, at_once: int = 1
+        self,
+        work: Callable[[Sequence[Item]], Sequence[Answer | ProtocolError]],
+        *,
+        at_once: int = 1,
+        wait: Callable[[], Awaitable[None]] = _wait_for_nothing,
     ) -> None:
         """As a Batcher."""
-        self._work, self._at_once = work, at_once
+        self._work, self._at_once, self._wait = work, at_once, wait
         self._batchers: WeakKeyDictionary[asyncio.AbstractEventLoop, Batcher[Item, Answer]] = (
             WeakKeyDictionary()
         )
@@ -70,5 +85,5 @@ class PerLoop(Generic[Item, Answer]):
         """As a Batcher."""
         loop = asyncio.get_running_loop()
         if loop not in self._batchers:
-            self._batchers[loop] = Batcher(self._work, at_once=self._at_once)
+            self._batchers[loop] = Batcher(self._work, at_once=self._at_once, wait=self._wait)
         return await self._batchers[loop].ask(item)

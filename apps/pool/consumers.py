@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 import structlog
+from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import InterfaceError, OperationalError
@@ -36,8 +37,13 @@ CANCEL_REASONS: dict[type[ProtocolError], str] = {
     LeaseTaken: "stolen",
 }
 
-HEARTBEATS = PerLoop(services.record_heartbeats, at_once=2)
-CLAIMS = PerLoop(services.claim_leases)
+
+async def _wait_for_cancels() -> None:
+    await get_pushes().wait_for_cancels()
+
+
+HEARTBEATS = PerLoop(services.record_heartbeats, at_once=2, wait=_wait_for_cancels)
+CLAIMS = PerLoop(services.claim_leases, wait=_wait_for_cancels)
 
 logger = structlog.get_logger(__name__)
 
@@ -86,6 +92,12 @@ class PoolConsumer(AsyncWebsocketConsumer):
             await self._refuse(error)
         except (OperationalError, InterfaceError) as error:
             await self._give_up(error)
+
+    async def dispatch(self, message: Any) -> None:
+        """As in Channels, but without a turn of the one thread of all connections before each message:
+        what is read of the database here looks after old connections itself.
+        """
+        await getattr(self, get_handler_name(message))(message)
 
     async def hear(self, push: dict[str, Any]) -> None:
         """Pass a push of the coordinator on, as far as it concerns this connection."""

@@ -20,6 +20,8 @@ from apps.common.notify import RECONNECTED, hear
 from apps.pool.push import GROUP
 
 RETRY_SECONDS = 1.0
+URGENT_SECONDS = 0.25
+"""For so long at most nothing else is begun: a worker that does not read holds up nobody."""
 
 logger = structlog.get_logger(__name__)
 
@@ -44,6 +46,7 @@ class Pushes:
         self._followers: set[Follower] = set()
         self._listening: list[asyncio.Task[None]] = []
         self._passing: set[asyncio.Task[None]] = set()
+        self._urgent: set[asyncio.Task[None]] = set()
 
     def follow(self, follower: Follower) -> None:
         """Tell this connection of every push from now on."""
@@ -61,6 +64,12 @@ class Pushes:
             for task in self._listening:
                 task.cancel()
             self._listening = []
+
+    async def wait_for_cancels(self) -> None:
+        """Let those who must hear of a new tip hear it first: threads that compute hold up every write."""
+        self._urgent = {task for task in self._urgent if not task.done()}
+        if self._urgent:
+            await asyncio.wait(self._urgent, timeout=URGENT_SECONDS)
 
     async def _follow_tips(self) -> None:
         async for item in hear("coinai_tip"):
@@ -98,6 +107,8 @@ class Pushes:
             task = asyncio.create_task(follower.hear(push))
             self._passing.add(task)
             task.add_done_callback(self._passing.discard)
+            if push["type"] == "pool.tip":
+                self._urgent.add(task)
 
 
 _PUSHES: WeakKeyDictionary[asyncio.AbstractEventLoop, Pushes] = WeakKeyDictionary()

@@ -46,7 +46,8 @@ def hash_token(token: str) -> str:
 def get_lease(lease: str, token: str) -> Lease:
     """The lease with its template, if the token is its. Raises: UnknownLease, WrongLeaseToken."""
     try:
-        row = Lease.objects.select_related("template__point_table", "member").get(id=UUID(lease))
+        rows = Lease.objects.select_related("template__point_table", "member").defer("template__body")
+        row = rows.get(id=UUID(lease))
     except (ValueError, Lease.DoesNotExist):
         raise UnknownLease(lease) from None
     if row.token_hash != hash_token(token):
@@ -56,7 +57,11 @@ def get_lease(lease: str, token: str) -> Lease:
 
 def explain_refusal(lease: UUID, token: str) -> PoolError:
     """Why a conditional update of this lease changed nothing."""
-    row = get_lease(str(lease), token)
+    return explain_state(get_lease(str(lease), token))
+
+
+def explain_state(row: Lease) -> PoolError:
+    """Why a lease that was found in this state cannot be worked on by whoever asks."""
     name = str(row.id)
     if row.state == LeaseState.VOID:
         return LeaseVoid(name)

@@ -14,8 +14,8 @@ from apps.pool import live
 from apps.pool.conf import get_pool_settings
 from apps.pool.errors import LeaseTaken, NonceOutsideLease, UnknownLease, WrongLeaseToken
 from apps.pool.messages import Effort, RunReport
-from apps.pool.models import Lease, LeaseState, Run
-from apps.pool.selectors import explain_refusal, hash_token
+from apps.pool.models import Lease, LeaseState, Run, Template
+from apps.pool.selectors import explain_refusal, explain_state, hash_token
 from apps.pool.store import apply_reports, build_run, run_id
 from protocol.errors import ProtocolError
 
@@ -141,7 +141,11 @@ def check_holder(lease: Lease, holder: str | None) -> None:
 
 def _read_leases(beats: Sequence[Beat]) -> dict[str, Lease]:
     ids = {beat.lease: identifier for beat in beats if (identifier := _read_id(beat.lease)) is not None}
-    rows = Lease.objects.select_related("template").in_bulk(list(set(ids.values())))
+    rows = Lease.objects.in_bulk(list(set(ids.values())))
+    # Few templates have many leases; what is to go into their blocks is not needed here.
+    templates = Template.objects.defer("body").in_bulk({row.template_id for row in rows.values()})
+    for row in rows.values():
+        row.template = templates[row.template_id]
     return {text: rows[identifier] for text, identifier in ids.items() if identifier in rows}
 
 
@@ -167,7 +171,7 @@ def _accept(beat: Beat, rows: dict[str, Lease], known: set[str], now: datetime) 
     for report in beat.runs:
         check_nonce(row, report.nonce)
     if row.state != LeaseState.RUNNING:
-        raise explain_refusal(row.id, beat.token)
+        raise explain_state(row)
     fresh = {
         report.nonce: build_run(
             row.template, row.id, report.nonce, state=report.state, started_at=_start_of(report, now)
