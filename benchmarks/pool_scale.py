@@ -129,7 +129,7 @@ class SimulatedWorker:
             self.seen.with_lease.add(self.number)
         elif kind == "ok":
             self.seen.answers.append(time.monotonic() - self.sent_at)
-        elif kind == "cancel":
+        elif kind == "cancel" and self.lease is not None and self.lease["lease"]["id"] == message["lease"]:
             if message["reason"] == "new_tip":
                 self.seen.cancels.append(time.time())
             self.lease = None

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+from collections import deque
 from time import monotonic
 from typing import Any
 
@@ -27,6 +28,7 @@ MAX_MESSAGES_A_SECOND = 20
 MESSAGES_A_SLOT = 4
 RETRY_SECONDS = 2.0
 """How often a place without a lease looks again; normally a push says that there is work."""
+REMEMBERED = 128
 CLOSE_REFUSED = 4400
 CLOSE_TRY_AGAIN = 1013
 
@@ -58,6 +60,7 @@ class PoolConsumer(AsyncWebsocketConsumer):
         super().__init__(*args, **kwargs)
         self.leases: dict[str, str] = {}  # lease -> the parent it stands on
         self.slots: dict[str, int] = {}  # lease of a joined worker -> its place
+        self.cancelled: deque[str] = deque(maxlen=REMEMBERED)  # leases that the worker was told to leave
         self.joining = ("", "")  # worker key and the nonce that it was asked to sign
         self.welcome: services.Welcome | None = None
         self.wanting: dict[int, float] = {}  # place without a lease -> when it may get one
@@ -149,7 +152,8 @@ class PoolConsumer(AsyncWebsocketConsumer):
         try:
             renewal = await HEARTBEATS.ask(beat)
         except tuple(CANCEL_REASONS) as error:
-            await self._cancel(message.lease, CANCEL_REASONS[type(error)])
+            if self.welcome is None or message.lease not in self.cancelled:  # else they have crossed
+                await self._cancel(message.lease, CANCEL_REASONS[type(error)])
             return
         await self._send(
             {
@@ -284,6 +288,7 @@ class PoolConsumer(AsyncWebsocketConsumer):
     # ── what both hear
 
     async def _cancel(self, lease: str, reason: str) -> None:
+        self.cancelled.append(lease)
         self.leases.pop(lease, None)
         slot = self.slots.pop(lease, None)
         await self._send({"type": "cancel", "lease": lease, "reason": reason})

@@ -15,7 +15,7 @@ from apps.pool.selectors import explain_refusal, get_lease, hash_token
 from apps.pool.services.heartbeats import check_holder, get_expiry
 from apps.pool.services.leases import LIVING, TOKEN_BYTES, Offer, describe_lease
 from apps.pool.services.members import check_not_banned
-from apps.pool.services.shares import ShareTerms, fix_share_terms, read_table
+from apps.pool.services.shares import ShareTerms, TermsBasis, fix_share_terms, read_basis
 from apps.pool.worker_errors import UnknownWorker, WorkerRevoked
 from protocol.errors import ProtocolError
 
@@ -94,7 +94,7 @@ def _take_waiting(count: int, tip: str) -> list[Lease]:
 
 
 def _hand_over(lease: Lease, wish: Wish, worker: EnrolledWorker, now: datetime) -> Offer:
-    token = _fill(lease, wish, worker, _choose_terms(worker, lease.template, now), now)
+    token = _fill(lease, wish, worker, _choose_terms(worker, read_basis(lease.template), now), now)
     lease.save()
     return Offer(lease.template.parent, describe_lease(lease, get_expiry(now)), token)
 
@@ -107,7 +107,8 @@ def _cut(
     template = usable.first()
     if template is None or not wishes:
         return []
-    terms = {key: _choose_terms(workers[key], template, now) for key in {wish.worker for wish in wishes}}
+    basis = read_basis(template)
+    terms = {key: _choose_terms(workers[key], basis, now) for key in {wish.worker for wish in wishes}}
     locked = Template.objects.select_for_update(no_key=True).filter(
         epoch=template.epoch, status=TemplateStatus.OPEN
     )
@@ -150,19 +151,17 @@ def _fill(lease: Lease, wish: Wish, worker: EnrolledWorker, terms: ShareTerms | 
     return token
 
 
-def _choose_terms(worker: EnrolledWorker, template: Template, now: datetime) -> ShareTerms | None:
+def _choose_terms(worker: EnrolledWorker, basis: TermsBasis | None, now: datetime) -> ShareTerms | None:
     """The terms of its last lease while they are fresh: choosing them costs several questions."""
-    if template.point_table is None:
+    if basis is None:
         return None
-    table = read_table(template.point_table)
+    table = basis.table
     fresh = now - timedelta(seconds=get_pool_settings().terms_seconds)
     is_fresh = worker.terms_at is not None and worker.terms_at >= fresh
     threshold = worker.share_threshold
     if is_fresh and threshold is not None and threshold in table.thresholds:
         return ShareTerms(threshold, table.points_at(threshold), worker.member.mode == MemberMode.SOLO)
-    probe = Lease(template=template)
-    terms = fix_share_terms(lease=probe, member=worker.member, worker=worker.name, now=now)
-    if terms is not None:
-        worker.share_threshold, worker.terms_at = terms.threshold, now
-        worker.save(update_fields=["share_threshold", "terms_at"])
+    terms = fix_share_terms(basis=basis, member=worker.member, worker=worker.name, now=now)
+    worker.share_threshold, worker.terms_at = terms.threshold, now
+    worker.save(update_fields=["share_threshold", "terms_at"])
     return terms

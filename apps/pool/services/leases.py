@@ -30,7 +30,7 @@ from apps.pool.models import (
 from apps.pool.selectors import count_operator_workers, explain_refusal, get_lease, hash_token
 from apps.pool.services.heartbeats import check_holder, describe_effort, get_expiry
 from apps.pool.services.members import check_not_banned, ensure_member, get_operator_address
-from apps.pool.services.shares import fix_share_terms
+from apps.pool.services.shares import fix_share_terms, read_basis
 from protocol.encoding import JsonValue
 from protocol.shares import find_largest_error
 
@@ -179,13 +179,15 @@ def expire_leases(which: QuerySet[Lease] | None = None) -> list[Lease]:
         ids = [lease.id for lease in expired]
         Lease.objects.filter(id__in=ids).update(state=LeaseState.EXPIRED, ended_at=now)
         _end_runs(ids, RunState.CANCELLED, now)
+        keys = {lease.template.key for lease in expired}
+        owners = {key: ensure_member(address=get_operator_address(key)) for key in keys}
         Lease.objects.bulk_create(
             Lease(
                 template=lease.template,
                 nonce_start=lease.nonce_start,
                 nonce_end=lease.nonce_end,
                 attempt=lease.attempt + 1,
-                member=ensure_member(address=get_operator_address(lease.template.key)),
+                member=owners[lease.template.key],
             )
             for lease in expired
             if lease.template.status in LIVING and lease.attempt < get_pool_settings().max_attempts
@@ -214,8 +216,9 @@ def _fix_terms(row: Lease, worker: Worker, now: datetime) -> None:
     """What a share is, and what it counts, is said once, before the work begins."""
     if row.state != LeaseState.DISPATCHED or row.member is None:
         return
-    terms = fix_share_terms(lease=row, member=row.member, worker=worker.name, now=now)
-    if terms is not None:
+    basis = read_basis(row.template)
+    if basis is not None:
+        terms = fix_share_terms(basis=basis, member=row.member, worker=worker.name, now=now)
         row.is_solo, row.share_threshold, row.share_points = terms.is_solo, terms.threshold, terms.points
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from django.db import IntegrityError, transaction
 from django.db.models import Min, Sum
@@ -10,7 +11,7 @@ from django.utils import timezone
 from apps.chain import api as chain
 from apps.pool.conf import get_pool_settings
 from apps.pool.errors import DuplicateShare
-from apps.pool.models import Lease, Member, MemberMode, PointTable, Share, Submission
+from apps.pool.models import Lease, Member, MemberMode, PointTable, Share, Submission, Template
 from apps.pool.selectors import count_online, online_leases
 from apps.pool.services.members import note_refusal
 from protocol import shares as rules
@@ -54,16 +55,28 @@ def open_point_table(*, problem: str, grammar: str) -> PointTable:
     return row
 
 
-def fix_share_terms(*, lease: Lease, member: Member, worker: str, now: datetime) -> ShareTerms | None:
-    """The terms of a lease that ``worker`` takes; None on a template from before there were shares."""
-    row = lease.template.point_table
-    if row is None:
-        return None
-    table = read_table(row)
-    numbers = get_pool_settings()
-    wanted = max(1, min(numbers.shares_per_hour, numbers.scorings_per_hour // max(1, count_online())))
-    threshold = _choose_threshold(table, member, worker, wanted, now)
-    return ShareTerms(threshold, table.points_at(threshold), member.mode == MemberMode.SOLO)
+class TermsBasis:
+    """What the terms of all who work on a template follow from; read once for many of them."""
+
+    def __init__(self, row: PointTable) -> None:
+        self.table = read_table(row)
+
+    @cached_property
+    def wanted(self) -> int:
+        """Shares an hour that each worker should hand in."""
+        numbers = get_pool_settings()
+        return max(1, min(numbers.shares_per_hour, numbers.scorings_per_hour // max(1, count_online())))
+
+
+def read_basis(template: Template) -> TermsBasis | None:
+    """That of a template; None on one from before there were shares."""
+    return None if template.point_table is None else TermsBasis(template.point_table)
+
+
+def fix_share_terms(*, basis: TermsBasis, member: Member, worker: str, now: datetime) -> ShareTerms:
+    """The terms of a lease that ``worker`` takes."""
+    threshold = _choose_threshold(basis.table, member, worker, basis.wanted, now)
+    return ShareTerms(threshold, basis.table.points_at(threshold), member.mode == MemberMode.SOLO)
 
 
 def _choose_threshold(
