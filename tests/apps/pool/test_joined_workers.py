@@ -145,6 +145,19 @@ async def test_a_new_block_ends_a_lease_before_the_coordinator_has_seen_it(
     assert (following["type"], following["lease"]["previous"]) == ("lease", tip)
 
 
+async def test_a_heartbeat_that_crosses_a_cancel_is_not_answered_by_another(
+    connection: JoinedConnection,
+) -> None:
+    message = await begin(connection)
+    await call(world.mine_block)
+    assert (await connection.receive())["type"] == "cancel"
+    await call(services.void_epochs, **await call(world.current_work))
+    beat = {"type": "heartbeat", "lease": message["lease"]["id"], "token": message["token"], "runs": []}
+    await connection.send({**beat, "tried": 1, "skipped": 0, "cpu_seconds": 0.5})
+    answer = await connection.want(slot=99)  # messages are answered in order
+    assert (answer["type"], answer["name"]) == ("refused", "too_many_slots")
+
+
 async def test_a_lost_push_of_the_next_template_costs_no_more_than_a_look_later(
     connection: JoinedConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
