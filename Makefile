@@ -16,13 +16,13 @@ run: .python ## install what is missing, then run the whole system on http://127
 
 test: .python ## install what is missing, then run the linters, the type checker and all tests
 	@$(PYTHON) install.py test
-	@# Whole systems mostly wait, and the type checker has one process: side by side they take the time of one.
-	@$(MAKE) --no-print-directory --output-sync=line -j2 check test-systems
-	$(VENV) -m pytest -q -n auto -m "not network"
+	@# Whole systems mostly wait, and the type checker has one process: side by side with all other tests they
+	@# take what those leave. What fails ends none of the others.
+	@$(MAKE) --no-print-directory --keep-going -j3 check-and-systems test-rest
 
-test-thorough: .python ## the random tests of the rules once more, with five times as many examples
+test-thorough: .python ## the random tests of the rules and of the API once more, with five times as many examples
 	@$(PYTHON) install.py test
-	TESTS_THOROUGH=5 $(VENV) -m pytest -q -n auto tests/protocol tests/vectors
+	TESTS_THOROUGH=5 $(VENV) -m pytest -q -n auto tests/protocol tests/vectors tests/apps/*/test_schema.py
 
 bench: .python ## measure, and print the tables of the README
 	@$(PYTHON) install.py bench
@@ -64,10 +64,17 @@ check: ## linters, type checker and import directions alone, without installing
 	$(VENV) -m mypy
 	.venv/bin/lint-imports
 
-.PHONY: test-systems
+.PHONY: check-and-systems test-systems test-rest
+check-and-systems:
+	@# Their lines come when they are done, whole, between the dots of the tests that run beside them.
+	@$(MAKE) --no-print-directory --output-sync=line check test-systems
+
 test-systems:
 	@# What they start are programs of their own, and no jobs of this make.
 	env -u MAKEFLAGS -u MFLAGS $(VENV) -m pytest -q -m network
+
+test-rest:
+	env -u MAKEFLAGS -u MFLAGS $(VENV) -m pytest -q -n auto -m "not network"
 
 format: ## put the sources into the one format
 	$(VENV) -m ruff check --fix --select I .

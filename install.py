@@ -36,6 +36,9 @@ CHROMIUM = Path("/usr/bin/chromium")  # where tests/browser looks for it
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 # What an installation takes, with room to spare: with the CPU build of torch, and with the CUDA build.
 NEEDED_BYTES = {"cpu": 3 * 10**9, "cuda": 12 * 10**9}
+# What nothing here imports, more than a third: parts of torch that only torch.compile needs, and tests that
+# packages bring along. Python compiles it when it is imported after all.
+SELDOM = r"/site-packages/(.*/)?(tests|sympy|mpmath|networkx|pip|setuptools|torch/(_dynamo|_inductor))/"
 # pip writes a line a file to the terminal; these are the ones that show that it goes on.
 PROGRESS = re.compile(r"^\s*(Downloading|Installing|Successfully installed|Prepared|Installed|Resolved)")
 
@@ -184,7 +187,7 @@ def install(group: str, uv: str | None) -> None:
 def compile_bytecode() -> None:
     """Compiles what was installed once, on all cores; importing torch uncompiled takes twice as long."""
     say("compiling")
-    command = [str(PYTHON), "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")]
+    command = [str(PYTHON), "-m", "compileall", "-qq", "-j", "0", "-x", SELDOM, str(VENV / "lib")]
     # The exit status says nothing: some packages ship templates that are not meant to compile.
     subprocess.run(command, capture_output=True, check=False)
 

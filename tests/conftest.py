@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # As the site has it, before anything imports NumPy (docs/decisions/0036).
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -12,6 +13,7 @@ import django
 import hypothesis
 import pytest
 
+from tests.order import Files, rank
 from tests.servers import Servers, make_servers
 
 # How long an example takes says how busy the machine is, and nothing of the code.
@@ -66,12 +68,19 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the site get the servers without asking; those in a browser come last."""
+    """Tests of the site get the servers without asking; the longest come first, the shortest last."""
     for item in items:
         if isinstance(item, pytest.Function) and _room(item.path) in WITH_DJANGO:
             item.fixturenames.insert(0, "servers")
-    # A browser keeps an event loop running in its process, in which no other test could run one.
-    items.sort(key=lambda item: _room(item.path) == "browser")
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files:
+    """Several processes share out files, not single tests."""
+    # Else the files with the most tests would come first, which are the quickest.
+    config.option.loadscopereorder = False
+    return Files(config, log)
 
 
 @pytest.fixture(scope="session")

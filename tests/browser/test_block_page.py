@@ -10,28 +10,28 @@ from tests.browser.site import Site
 START = "<blocks> <reduce> <dense>"  # the first rule has one alternative, so nothing is chosen yet
 
 
-def test_it_draws_the_round_with_the_winner(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/blocks/{site.cast['won']}/")
+def test_it_draws_the_round_with_the_winner(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/blocks/{site.cast['won']}/")
     expect(page.locator(".round-winner circle").last).to_be_attached()
     expect(page.locator(".round-run-won path")).to_be_attached()
     expect(page.locator("#winner-chart .uplot")).to_be_visible()
 
 
-def test_a_height_leads_to_the_block_of_the_chain(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/blocks/3/")
+def test_a_height_leads_to_the_block_of_the_chain(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/blocks/3/")
     expect(page).to_have_url(re.compile("/blocks/[0-9a-f]{64}/$"))
     expect(page.locator("h1")).to_have_text("Block 3")
 
 
-def test_a_stale_block_says_so_and_leads_to_the_chain(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/blocks/{site.cast['stale']}/")
+def test_a_stale_block_says_so_and_leads_to_the_chain(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/blocks/{site.cast['stale']}/")
     expect(page.locator(".banner")).to_contain_text("not part of the chain")
     page.locator(".banner a").click()
     expect(page.locator(".state").first).to_contain_text("in the chain")
 
 
-def test_the_walk_steps_from_the_hash_to_the_network(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/blocks/{site.cast['won']}/")
+def test_the_walk_steps_from_the_hash_to_the_network(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/blocks/{site.cast['won']}/")
     walk = page.locator("#walk")
     count = int(walk.get_attribute("data-steps") or 0)
     text = walk.locator(".walk-text").inner_text()
@@ -58,8 +58,8 @@ def test_the_walk_steps_from_the_hash_to_the_network(site: Site, open_page: Open
     expect(walk.locator(".walk-text")).to_have_text(START)
 
 
-def test_the_walk_plays_by_itself(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/blocks/{site.cast['won']}/")
+def test_the_walk_plays_by_itself(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/blocks/{site.cast['won']}/")
     walk = page.locator("#walk")
     walk.get_by_role("button", name="Play").click()
     expect(walk.locator(".walk-position")).to_contain_text("choice 1 of")
@@ -68,14 +68,14 @@ def test_the_walk_plays_by_itself(site: Site, open_page: OpenPage) -> None:
     expect(walk.get_by_role("button", name="Play")).to_be_visible()
 
 
-def test_the_walk_can_be_linked(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/blocks/{site.cast['won']}/#step-4")
+def test_the_walk_can_be_linked(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/blocks/{site.cast['won']}/#step-4")
     expect(page.locator(".walk-position")).to_contain_text("choice 4 of")
     expect(page.locator('.bite[aria-current="step"]')).to_have_attribute("data-step", "4")
 
 
-def test_every_choice_is_computed_again_as_the_server_says(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/blocks/{site.cast['won']}/")
+def test_every_choice_is_computed_again_as_the_server_says(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/blocks/{site.cast['won']}/")
     count = int(page.locator("#walk").get_attribute("data-steps") or 0)
     for number in range(1, count + 1):
         page.evaluate("(step) => { location.hash = `step-${step}`; }", number)
@@ -83,16 +83,16 @@ def test_every_choice_is_computed_again_as_the_server_says(site: Site, open_page
         expect(page.locator(".number-sum")).not_to_contain_text("the server says")
 
 
-def test_without_script_the_choices_are_a_table(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/blocks/{site.cast['won']}/", java_script_enabled=False)
+def test_without_script_the_choices_are_a_table(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/blocks/{site.cast['won']}/", java_script_enabled=False)
     page.locator(".walk-table summary").click()
     expect(page.locator(".walk-table tbody tr").first).to_be_visible()
     expect(page.locator(".walk-bar")).to_be_hidden()
     expect(page.locator(".walk-layer").last).to_be_visible()
 
 
-def test_older_blocks_follow_in_place(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/blocks/")
+def test_older_blocks_follow_in_place(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/blocks/")
     rows = page.locator(".block-table tbody tr:not(.older)")
     expect(rows).to_have_count(25)
     page.get_by_role("link", name="Older blocks").click()
@@ -100,8 +100,8 @@ def test_older_blocks_follow_in_place(site: Site, open_page: OpenPage) -> None:
     assert rows.count() > 27
 
 
-def test_a_hash_is_copied_whole(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/blocks/{site.cast['won']}/", permissions=["clipboard-read", "clipboard-write"])
+def test_a_hash_is_copied_whole(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/blocks/{site.cast['won']}/", permissions=["clipboard-read", "clipboard-write"])
     page.locator(".block-name .copy").click()
     expect(page.locator(".block-name .copy")).to_have_attribute("data-done", "")
     assert page.evaluate("navigator.clipboard.readText()") == site.cast["won"]

@@ -103,9 +103,9 @@ def settle(page: Page) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_it_is_accessible_and_fits(site: Site, open_page: OpenPage, name: str) -> None:
+def test_it_is_accessible_and_fits(site: Site, look_at: OpenPage, name: str) -> None:
     path = PAGES[name].format(**site.cast)
-    page = open_page(path, may_complain=name.startswith("no"), reduced_motion="reduce")
+    page = look_at(path, may_complain=name.startswith("no"), reduced_motion="reduce")
     settle(page)
     assert check_with_axe(page) == []
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
@@ -115,8 +115,8 @@ def test_it_is_accessible_and_fits(site: Site, open_page: OpenPage, name: str) -
     assert check_with_axe(page) == []
 
 
-def test_the_theme_switch_is_remembered(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/blocks/")
+def test_the_theme_switch_is_remembered(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/blocks/")
     background = "getComputedStyle(document.documentElement).backgroundColor"
     light = page.evaluate(background)
     switch = page.locator(".theme-switch")
@@ -131,15 +131,15 @@ def test_the_theme_switch_is_remembered(site: Site, open_page: OpenPage) -> None
     assert page.evaluate(background) == light
 
 
-def test_a_page_that_is_not_there_helps(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/nowhere/", may_complain=True)
+def test_a_page_that_is_not_there_helps(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/nowhere/", may_complain=True)
     expect(page.locator("h1")).to_have_text("There is nothing here")
     page.get_by_role("link", name="Look through the blocks").click()
     expect(page.locator("h1")).to_have_text("Blocks")
 
 
-def test_the_keyboard_reaches_the_content_first(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/blocks/")
+def test_the_keyboard_reaches_the_content_first(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/blocks/")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="To the content")).to_be_focused()
     page.keyboard.press("Enter")

@@ -8,16 +8,16 @@ from tests.browser.conftest import OpenPage
 from tests.browser.site import Site
 
 
-def test_it_shows_the_round_and_says_that_it_is_live(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/")
+def test_it_shows_the_round_and_says_that_it_is_live(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/")
     expect(page.locator("h1")).to_contain_text("is being mined")
     expect(page.locator(".live")).to_have_attribute("data-state", "live")
     expect(page.locator(".round-stairs").first).to_be_attached()
     expect(page.locator("[data-countdown]")).to_have_text(re.compile(r"^0:0[01]$"))
 
 
-def test_a_new_block_appears_without_a_reload(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/")
+def test_a_new_block_appears_without_a_reload(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/")
     expect(page.locator(".live")).to_have_attribute("data-state", "live")
     page.evaluate("window.sameDocument = true")
     block = site.tell("connect")
@@ -29,8 +29,8 @@ def test_a_new_block_appears_without_a_reload(site: Site, open_page: OpenPage) -
     assert page.evaluate("window.sameDocument")
 
 
-def test_tiles_do_not_move_under_the_pointer(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/")
+def test_tiles_do_not_move_under_the_pointer(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/")
     expect(page.locator(".live")).to_have_attribute("data-state", "live")
     page.locator(".tile").first.hover()
     first = page.locator(".tile").first.get_attribute("data-block")
@@ -42,8 +42,8 @@ def test_tiles_do_not_move_under_the_pointer(site: Site, open_page: OpenPage) ->
     expect(page.locator(".tile").first).to_have_attribute("data-block", block["hash"])
 
 
-def test_a_training_appears_and_its_curve_grows(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/")
+def test_a_training_appears_and_its_curve_grows(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/")
     expect(page.locator(".live")).to_have_attribute("data-state", "live")
     site.tell("train")
     card = page.locator(".run").filter(has=page.locator(".state-active")).first
@@ -58,16 +58,16 @@ def test_a_training_appears_and_its_curve_grows(site: Site, open_page: OpenPage)
     expect(page.locator(".round-run-active path").first).not_to_have_attribute("d", before or "")
 
 
-def test_a_candidate_waits_in_the_picture(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/")
+def test_a_candidate_waits_in_the_picture(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/")
     expect(page.locator(".live")).to_have_attribute("data-state", "live")
     site.tell("candidate")
     expect(page.locator(".round-candidates circle").first).to_be_attached()
     expect(page.locator(".round-sentence")).to_contain_text("candidate")
 
 
-def test_a_lost_connection_is_shown_and_found_again(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/", may_complain=True)
+def test_a_lost_connection_is_shown_and_found_again(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/", may_complain=True)
     expect(page.locator(".live")).to_have_attribute("data-state", "live")
     page.context.set_offline(True)
     block = site.tell("connect")
@@ -77,8 +77,8 @@ def test_a_lost_connection_is_shown_and_found_again(site: Site, open_page: OpenP
     expect(page.locator(".live")).to_have_attribute("data-state", "live")
 
 
-def test_the_log_switch_is_remembered(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/")
+def test_the_log_switch_is_remembered(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/")
     switch = page.locator(".log-switch")
     expect(switch).to_have_attribute("aria-pressed", "true")
     switch.click()
@@ -86,8 +86,8 @@ def test_the_log_switch_is_remembered(site: Site, open_page: OpenPage) -> None:
     expect(page.locator(".log-switch")).to_have_attribute("aria-pressed", "false")
 
 
-def test_it_can_be_read_without_script(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/", java_script_enabled=False)
+def test_it_can_be_read_without_script(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/", java_script_enabled=False)
     expect(page.locator("h1")).to_contain_text("is being mined")
     expect(page.locator("[data-threshold]")).to_have_text(re.compile("%$"))
     assert page.locator(".tile").count() == 8

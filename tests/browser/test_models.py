@@ -33,8 +33,8 @@ def expect_answer(page: Page) -> None:
     expect(page.locator(".says-row[data-first]")).to_have_count(1)
 
 
-def test_filters_change_the_board_and_the_address(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/models/")
+def test_filters_change_the_board_and_the_address(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/models/")
     rows = page.locator("#board tbody tr:not(.older)")
     expect(rows).to_have_count(25)
     page.get_by_label("Parameters, at least").fill("99999999")
@@ -49,16 +49,16 @@ def test_filters_change_the_board_and_the_address(site: Site, open_page: OpenPag
     assert rows.count() > 25
 
 
-def test_filters_work_without_script(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/models/", java_script_enabled=False)
+def test_filters_work_without_script(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/models/", java_script_enabled=False)
     page.get_by_label("at most").fill("1")
     page.get_by_role("button", name="Show").click()
     expect(page.locator("#board")).to_contain_text("No model is like that")
     expect(page.get_by_label("at most")).to_have_value("1")
 
 
-def test_the_chart_says_its_values_and_leads_to_the_block(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/models/")
+def test_the_chart_says_its_values_and_leads_to_the_block(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/models/")
     chart = page.locator(".quality-chart .u-over")
     chart.hover(position={"x": 400, "y": 100})
     legend = page.locator(".quality-chart .u-legend")
@@ -70,8 +70,8 @@ def test_the_chart_says_its_values_and_leads_to_the_block(site: Site, open_page:
     expect(page).to_have_url(re.compile("/blocks/[0-9a-f]{64}/$"))
 
 
-def test_a_model_names_an_example_and_its_logits(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/models/{site.cast['model']}/")
+def test_a_model_names_an_example_and_its_logits(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/models/{site.cast['model']}/")
     expect_answer(page)
     expect(page.locator(".try-answer small")).to_have_text(re.compile("data set"))
     logits = [
@@ -86,8 +86,8 @@ def test_a_model_names_an_example_and_its_logits(site: Site, open_page: OpenPage
     expect_answer(page)
 
 
-def test_one_can_draw_by_pointer_and_clear(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/models/{site.cast['model']}/")
+def test_one_can_draw_by_pointer_and_clear(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/models/{site.cast['model']}/")
     expect_answer(page)
     page.get_by_role("button", name="Clear").click()
     assert get_ink(page) == 0
@@ -108,8 +108,8 @@ def test_one_can_draw_by_pointer_and_clear(site: Site, open_page: OpenPage) -> N
     assert get_ink(page) < full
 
 
-def test_one_can_draw_by_keyboard(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/models/{site.cast['model']}/")
+def test_one_can_draw_by_keyboard(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/models/{site.cast['model']}/")
     expect_answer(page)
     page.get_by_role("button", name="Clear").click()
     page.locator(".try-canvas").focus()
@@ -125,8 +125,8 @@ def test_one_can_draw_by_keyboard(site: Site, open_page: OpenPage) -> None:
     expect(page.locator(".try-cell")).to_have_text("row 5, column 5: 0")
 
 
-def test_a_picture_file_becomes_what_the_model_sees(site: Site, open_page: OpenPage, tmp_path: Path) -> None:
-    page = open_page(f"/models/{site.cast['model']}/", viewport=PHONE, may_complain=True)
+def test_a_picture_file_becomes_what_the_model_sees(site: Site, look_at: OpenPage, tmp_path: Path) -> None:
+    page = look_at(f"/models/{site.cast['model']}/", viewport=PHONE, may_complain=True)
     expect_answer(page)
     picture = tmp_path / "white.png"
     Image.new("L", (80, 80), 255).save(picture)
@@ -144,19 +144,19 @@ def test_a_picture_file_becomes_what_the_model_sees(site: Site, open_page: OpenP
     expect(page.locator(".try-failed")).to_contain_text("cannot be read")
 
 
-def test_a_refusal_is_said_in_words(site: Site, open_page: OpenPage) -> None:
+def test_a_refusal_is_said_in_words(site: Site, look_at: OpenPage) -> None:
     def refuse(route: Route) -> None:
         route.fulfill(status=429, headers={"Retry-After": "7"}, body="{}")
 
-    page = open_page(f"/models/{site.cast['model']}/", may_complain=True)
+    page = look_at(f"/models/{site.cast['model']}/", may_complain=True)
     expect_answer(page)
     page.route("**/predict", refuse)
     page.get_by_role("button", name="Another").click()
     expect(page.locator(".try-failed")).to_have_text("Too many questions; ask again in 7 seconds.")
 
 
-def test_the_report_arrives_without_a_jump(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/models/{site.cast['unread']}/")
+def test_the_report_arrives_without_a_jump(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/models/{site.cast['unread']}/")
     expect(page.locator("#report")).to_contain_text("being computed exactly")
     expect_answer(page)
     before = page.locator("#network-title").bounding_box()
@@ -170,22 +170,22 @@ def test_the_report_arrives_without_a_jump(site: Site, open_page: OpenPage) -> N
     assert page.evaluate(SHIFT) < 0.01
 
 
-def test_no_page_shifts_while_it_loads(site: Site, open_page: OpenPage) -> None:
+def test_no_page_shifts_while_it_loads(site: Site, look_at: OpenPage) -> None:
     for path in ("/models/", f"/models/{site.cast['model']}/", f"/problems/{site.cast['problem']}/"):
-        page = open_page(path)
+        page = look_at(path)
         page.wait_for_load_state("networkidle")
         assert page.evaluate(SHIFT) < 0.01, path
 
 
-def test_a_rule_is_followed_from_its_mention(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/grammars/{site.cast['grammar']}/")
+def test_a_rule_is_followed_from_its_mention(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/grammars/{site.cast['grammar']}/")
     page.locator(".grammar a", has_text="<kernel>").first.click()
     expect(page).to_have_url(re.compile("#rule-kernel$"))
     expect(page.locator("#rule-kernel")).to_be_in_viewport()
 
 
-def test_one_walks_from_a_problem_to_its_best_model_and_back(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/problems/")
+def test_one_walks_from_a_problem_to_its_best_model_and_back(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/problems/")
     page.locator(".problem h2 a").first.click()
     page.locator(".facts a").first.click()
     expect(page.locator("h1")).to_contain_text("Model of block")
@@ -193,9 +193,9 @@ def test_one_walks_from_a_problem_to_its_best_model_and_back(site: Site, open_pa
     expect(page).to_have_url(re.compile(f"/problems/{site.cast['problem']}/$"))
 
 
-def test_rows_of_numbers_are_counted_and_tried(site: Site, open_page: OpenPage) -> None:
+def test_rows_of_numbers_are_counted_and_tried(site: Site, look_at: OpenPage) -> None:
     """The testing network has pictures only: the page is told that they were rows."""
-    page = open_page("/")
+    page = look_at("/")
     values = json.dumps({"shape": [1, 1, 4], "names": ["a", "b"], "validation": 9, "pictures": False})
     page.evaluate(
         """async (told) => {

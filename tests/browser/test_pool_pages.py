@@ -27,8 +27,8 @@ def sign_in(page: Page, site: Site) -> None:
     assert context.post(f"{site.url}/api/v1/session", data=body, headers=headers).ok
 
 
-def test_the_best_counts_down_and_the_charts_are_drawn(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/pool/")
+def test_the_best_counts_down_and_the_charts_are_drawn(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/pool/")
     settle(page)
     expect(page.locator(".series canvas")).to_be_visible()
     site.tell("best")
@@ -41,8 +41,8 @@ def test_the_best_counts_down_and_the_charts_are_drawn(site: Site, open_page: Op
     expect(sentence).not_to_have_text(first)
 
 
-def test_a_line_of_a_receipt_is_checked_in_the_page(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/pool/receipts/{receipt}/".format(**site.cast))
+def test_a_line_of_a_receipt_is_checked_in_the_page(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/pool/receipts/{receipt}/".format(**site.cast))
     page.get_by_role("link", name="check").first.click()
     outcome = page.locator("[data-outcome]")
     expect(outcome).to_contain_text("Right: leaf 0 of 3")
@@ -51,8 +51,8 @@ def test_a_line_of_a_receipt_is_checked_in_the_page(site: Site, open_page: OpenP
     expect(outcome).to_contain_text("Wrong: this line does not lead to the root")
 
 
-def test_a_member_changes_its_settings(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/")
+def test_a_member_changes_its_settings(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/")
     sign_in(page, site)
     page.goto(f"{site.url}/pool/members/{site.cast['member']}/")
     settle(page)
@@ -69,9 +69,9 @@ def test_a_member_changes_its_settings(site: Site, open_page: OpenPage) -> None:
     expect(payment.get_by_label("PPLNS")).to_be_checked()
 
 
-def test_the_curves_of_a_worker_grow(site: Site, open_page: OpenPage) -> None:
+def test_the_curves_of_a_worker_grow(site: Site, look_at: OpenPage) -> None:
     nonce = group_digits(site.tell("train")["nonces"][0])
-    page = open_page("/pool/workers/desk/")
+    page = look_at("/pool/workers/desk/")
     settle(page)
     card = page.locator(".run", has=page.locator(f'[data-nonce]:text-is("{nonce}")'))
     expect(card.locator("canvas")).to_be_visible()
@@ -80,9 +80,9 @@ def test_the_curves_of_a_worker_grow(site: Site, open_page: OpenPage) -> None:
     expect(card.locator("[data-error]")).not_to_have_text(before)
 
 
-def test_compared_curves_are_drawn_as_chosen_and_the_choice_is_kept(site: Site, open_page: OpenPage) -> None:
+def test_compared_curves_are_drawn_as_chosen_and_the_choice_is_kept(site: Site, look_at: OpenPage) -> None:
     site.tell("train")
-    page = open_page("/pool/runs/")
+    page = look_at("/pool/runs/")
     boxes = page.locator("input[name=ids]")
     for number in range(2):
         boxes.nth(number).check()

@@ -12,8 +12,8 @@ from tests.browser.wallet import fund, make_wallet
 STEPS = ("beacon", "lot", "transaction", "chunk", "path")
 
 
-def test_an_audit_checks_itself_and_notices_another_chunk(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/audits/{site.cast['audit']}/")
+def test_an_audit_checks_itself_and_notices_another_chunk(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/audits/{site.cast['audit']}/")
     status = page.locator("[data-audit-status]")
     expect(status).to_contain_text("Proved")
     for step in STEPS:
@@ -31,8 +31,8 @@ def test_an_audit_checks_itself_and_notices_another_chunk(site: Site, open_page:
     expect(page.locator('[data-step="path"]')).to_have_attribute("data-state", "skipped")
 
 
-def test_a_forged_answer_is_noticed(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/audits/")
+def test_a_forged_answer_is_noticed(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/audits/")
 
     def forge(route: Route) -> None:
         answer = json.loads(route.fetch().text())
@@ -62,10 +62,8 @@ def agree(page: Page, words: str) -> None:
     expect(box).to_have_count(0)
 
 
-def test_a_wallet_registers_a_keeper_changes_what_it_offers_and_leaves(
-    site: Site, open_page: OpenPage
-) -> None:
-    page = open_page("/keepers/join/")
+def test_a_wallet_registers_a_keeper_changes_what_it_offers_and_leaves(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/keepers/join/")
     address = make_wallet(page)
     fund(site, address, 5)
     site.tell("connect")
@@ -95,14 +93,14 @@ def test_a_wallet_registers_a_keeper_changes_what_it_offers_and_leaves(
     expect(changes.filter(has_text="0.50")).to_have_count(1)  # the difference, not bonds out and back
 
 
-def test_the_estimate_follows_the_capacity_as_the_server_computes_it(site: Site, open_page: OpenPage) -> None:
-    page = open_page("/keepers/join/")
+def test_the_estimate_follows_the_capacity_as_the_server_computes_it(site: Site, look_at: OpenPage) -> None:
+    page = look_at("/keepers/join/")
     names = ("per-day", "per-block", "share", "replicas", "bytes", "bond")
     for amount, unit in (("3", "MiB"), ("0.25", "GiB")):
         page.get_by_label("Space that you offer").fill(amount)
         page.get_by_label("Unit of the space").select_option(unit)
         typed = [page.locator(f"[data-{name}]").inner_text() for name in names]
-        plain = open_page(f"/keepers/join/?capacity={quote(amount)}&unit={unit}", java_script_enabled=False)
+        plain = look_at(f"/keepers/join/?capacity={quote(amount)}&unit={unit}", java_script_enabled=False)
         assert typed == [plain.locator(f"[data-{name}]").inner_text() for name in names]
     page.get_by_label("Space that you offer").fill("much")
     expect(page.locator("#capacity-problem")).to_contain_text("must be a number above 0")

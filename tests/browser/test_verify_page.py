@@ -64,20 +64,20 @@ def says(section: Locator, step: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["won", "included", "stale"])
-def test_all_steps_pass_on_a_good_block(site: Site, open_page: OpenPage, name: str) -> None:
-    section = verify(open_page(f"/blocks/{site.cast[name]}/"))
+def test_all_steps_pass_on_a_good_block(site: Site, look_at: OpenPage, name: str) -> None:
+    section = verify(look_at(f"/blocks/{site.cast[name]}/"))
     expect(section.locator(".verify-status")).to_contain_text(f"All {STEPS} steps passed")
     assert set(states(section).values()) == {"passed"}
     assert "exactly as the header says" in says(section, "error")
 
 
-def test_the_genesis_block_is_made_again_from_its_document(site: Site, open_page: OpenPage) -> None:
-    section = verify(open_page("/blocks/0/"))
+def test_the_genesis_block_is_made_again_from_its_document(site: Site, look_at: OpenPage) -> None:
+    section = verify(look_at("/blocks/0/"))
     expect(section.locator(".verify-status")).to_contain_text(f"All {GENESIS_STEPS} steps passed")
 
 
-def test_a_step_opens_and_shows_what_was_compared(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/blocks/{site.cast['won']}/")
+def test_a_step_opens_and_shows_what_was_compared(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/blocks/{site.cast['won']}/")
     section = verify(page)
     section.locator('[data-step="hash"] summary').focus()
     page.keyboard.press("Enter")
@@ -88,8 +88,8 @@ def test_a_step_opens_and_shows_what_was_compared(site: Site, open_page: OpenPag
     expect(section.locator('[data-step="derivation"] td').first).to_have_text(text)
 
 
-def test_it_fetches_from_the_public_api_only(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/blocks/{site.cast['won']}/")
+def test_it_fetches_from_the_public_api_only(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/blocks/{site.cast['won']}/")
     settle(page)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url.removeprefix(site.url)))
@@ -100,11 +100,11 @@ def test_it_fetches_from_the_public_api_only(site: Site, open_page: OpenPage) ->
     assert [path for path in api if not re.fullmatch(allowed, path)] == []
 
 
-def test_a_model_with_another_byte_fails_at_the_model(site: Site, open_page: OpenPage) -> None:
+def test_a_model_with_another_byte_fails_at_the_model(site: Site, look_at: OpenPage) -> None:
     header = read_block(site)["header"]
     model = bytearray(fetch(site, f"/api/v1/objects/{header['model']}"))
     model[-1] ^= 1
-    page = open_page(f"/blocks/{site.cast['won']}/")
+    page = look_at(f"/blocks/{site.cast['won']}/")
     tamper(page, f"/api/v1/objects/{header['model']}", bytes(model))
     section = verify(page)
     found = states(section)
@@ -115,9 +115,9 @@ def test_a_model_with_another_byte_fails_at_the_model(site: Site, open_page: Ope
     expect(section.locator(".verify-status")).to_contain_text("“Model” failed")
 
 
-def test_a_longer_model_fails_at_the_model(site: Site, open_page: OpenPage) -> None:
+def test_a_longer_model_fails_at_the_model(site: Site, look_at: OpenPage) -> None:
     header = read_block(site)["header"]
-    page = open_page(f"/blocks/{site.cast['won']}/")
+    page = look_at(f"/blocks/{site.cast['won']}/")
     tamper(page, f"/api/v1/objects/{header['model']}", b"x" * (header["model_bytes"] + 5000))
     section = verify(page)
     assert states(section)["model"] == "failed"
@@ -134,27 +134,27 @@ def test_a_longer_model_fails_at_the_model(site: Site, open_page: OpenPage) -> N
     ],
 )
 def test_another_header_fails_where_it_lies(
-    site: Site, open_page: OpenPage, field: str, value: int, failing: set[str]
+    site: Site, look_at: OpenPage, field: str, value: int, failing: set[str]
 ) -> None:
     block = read_block(site)
     block["header"][field] = value
-    page = open_page(f"/blocks/{site.cast['won']}/")
+    page = look_at(f"/blocks/{site.cast['won']}/")
     tamper(page, f"/api/v1/blocks/{site.cast['won']}/raw", encode(block))
     section = verify(page)
     assert {step for step, state in states(section).items() if state == "failed"} == failing
 
 
-def test_a_changed_transaction_fails_at_the_root_and_its_signature(site: Site, open_page: OpenPage) -> None:
+def test_a_changed_transaction_fails_at_the_root_and_its_signature(site: Site, look_at: OpenPage) -> None:
     block = read_block(site, "included")
     block["transactions"][1]["body"]["outputs"][0]["amount"] += 1
-    page = open_page(f"/blocks/{site.cast['included']}/")
+    page = look_at(f"/blocks/{site.cast['included']}/")
     tamper(page, f"/api/v1/blocks/{site.cast['included']}/raw", encode(block))
     section = verify(page)
     assert {step for step, state in states(section).items() if state == "failed"} == {"root", "seal"}
     assert "The signature of the transfer" in says(section, "seal")
 
 
-def test_a_block_with_every_kind_of_transaction_is_read(site: Site, open_page: OpenPage) -> None:
+def test_a_block_with_every_kind_of_transaction_is_read(site: Site, look_at: OpenPage) -> None:
     block = read_block(site, "included")
     header, [reward, *_] = block["header"], block["transactions"]
     transactions = [reward | {"body": reward["body"] | {"key": crypto.public_key(SECRET).hex()}}]
@@ -180,7 +180,7 @@ def test_a_block_with_every_kind_of_transaction_is_read(site: Site, open_page: O
     header["transactions"] = second.merkle(ids).hex()
     del header["seal"]
     header["seal"] = crypto.sign(SECRET, b"coinai/1/seal\n" + second.canonical(header)).hex()
-    page = open_page(f"/blocks/{site.cast['included']}/")
+    page = look_at(f"/blocks/{site.cast['included']}/")
     raw = second.canonical({"header": header, "transactions": transactions})
     tamper(page, f"/api/v1/blocks/{site.cast['included']}/raw", raw)
     section = verify(page)
@@ -190,26 +190,26 @@ def test_a_block_with_every_kind_of_transaction_is_read(site: Site, open_page: O
     assert f"{len(bodies)} transactions signed as it should be" in says(section, "seal")
 
 
-def test_a_block_with_blanks_is_not_canonical(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/blocks/{site.cast['won']}/")
+def test_a_block_with_blanks_is_not_canonical(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/blocks/{site.cast['won']}/")
     tamper(page, f"/api/v1/blocks/{site.cast['won']}/raw", json.dumps(read_block(site)).encode())
     section = verify(page)
     assert states(section)["raw"] == "failed"
     assert "Not canonical JSON at character" in says(section, "raw")
 
 
-def test_another_data_set_fails_at_the_data_set(site: Site, open_page: OpenPage) -> None:
+def test_another_data_set_fails_at_the_data_set(site: Site, look_at: OpenPage) -> None:
     problem = json.loads(fetch(site, f"/api/v1/objects/{read_block(site)['header']['problem']}"))
-    page = open_page(f"/blocks/{site.cast['won']}/")
+    page = look_at(f"/blocks/{site.cast['won']}/")
     tamper(page, f"/api/v1/objects/{problem['data']}", bytes(problem["data_bytes"]))
     section = verify(page)
     found = states(section)
     assert (found["data"], found["error"], found["model"]) == ("failed", "skipped", "passed")
 
 
-def test_a_model_that_is_not_there_leaves_the_block_undecided(site: Site, open_page: OpenPage) -> None:
+def test_a_model_that_is_not_there_leaves_the_block_undecided(site: Site, look_at: OpenPage) -> None:
     header = read_block(site)["header"]
-    page = open_page(f"/blocks/{site.cast['won']}/", may_complain=True)
+    page = look_at(f"/blocks/{site.cast['won']}/", may_complain=True)
     tamper(page, f"/api/v1/objects/{header['model']}", b"", status=404)
     section = verify(page)
     assert states(section)["model"] == "missing"
@@ -220,8 +220,8 @@ def test_a_model_that_is_not_there_leaves_the_block_undecided(site: Site, open_p
     expect(section.locator(".verify-status")).to_contain_text(f"All {STEPS} steps passed", timeout=SLOW)
 
 
-def test_a_sample_comes_first_where_the_whole_takes_long(site: Site, open_page: OpenPage) -> None:
-    page = open_page(f"/blocks/{site.cast['won']}/")
+def test_a_sample_comes_first_where_the_whole_takes_long(site: Site, look_at: OpenPage) -> None:
+    page = look_at(f"/blocks/{site.cast['won']}/")
     page.evaluate("document.getElementById('verify').dataset.automaticMacs = '1'")
     section = verify(page)
     assert states(section)["error"] == "sampled"
@@ -233,9 +233,9 @@ def test_a_sample_comes_first_where_the_whole_takes_long(site: Site, open_page: 
     expect(section.get_by_role("button", name="Check all")).to_have_count(0)
 
 
-def test_it_can_be_stopped_and_begun_again(site: Site, open_page: OpenPage) -> None:
+def test_it_can_be_stopped_and_begun_again(site: Site, look_at: OpenPage) -> None:
     header = read_block(site)["header"]
-    page = open_page(f"/blocks/{site.cast['won']}/")
+    page = look_at(f"/blocks/{site.cast['won']}/")
     held: list[Route] = []
     page.route(f"**/api/v1/objects/{header['model']}", lambda route: held.append(route))
     section = page.locator("#verify")
@@ -256,8 +256,8 @@ WATCH = """() => {
 
 
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
-def test_nothing_moves_while_results_come_in(site: Site, open_page: OpenPage, phone: bool) -> None:
-    page = open_page(f"/blocks/{site.cast['won']}/", **({"viewport": PHONE} if phone else {}))
+def test_nothing_moves_while_results_come_in(site: Site, look_at: OpenPage, phone: bool) -> None:
+    page = look_at(f"/blocks/{site.cast['won']}/", **({"viewport": PHONE} if phone else {}))
     settle(page)
     page.locator("#verify").scroll_into_view_if_needed()
     header = read_block(site)["header"]
@@ -275,10 +275,10 @@ def test_nothing_moves_while_results_come_in(site: Site, open_page: OpenPage, ph
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_the_results(site: Site, open_page: OpenPage, scheme: str) -> None:
+def test_axe_finds_nothing_in_the_results(site: Site, look_at: OpenPage, scheme: str) -> None:
     header = read_block(site)["header"]
     viewport = {"viewport": PHONE} if scheme == "dark" else {}
-    page = open_page(f"/blocks/{site.cast['won']}/", color_scheme=scheme, reduced_motion="reduce", **viewport)
+    page = look_at(f"/blocks/{site.cast['won']}/", color_scheme=scheme, reduced_motion="reduce", **viewport)
     settle(page)
     tamper(page, f"/api/v1/objects/{header['model']}", b"another model")
     section = verify(page)
