@@ -15,6 +15,11 @@ from protocol.params import ChainParams
 
 Value = Mapping[str, Any]
 
+STANDING = frozenset(
+    ("active/grammar", "active/problem", "pending/grammar", "pending/problem", "keeper_pool", "supply")
+)
+"""What every block and every look at the running round reads: whoever asks for one gets all of them."""
+
 
 class LedgerReader(StoredIndex):
     """The ledger of the best chain, as StateReader and StorageIndex of the rules; keeps what it has read."""
@@ -25,6 +30,8 @@ class LedgerReader(StoredIndex):
 
     def get(self, key: str) -> Value | None:
         """The entry's value, or None."""
+        if key not in self._known and key in STANDING:
+            self.prefetch(STANDING)
         if key not in self._known:
             self._known[key] = LedgerEntry.objects.filter(key=key).values_list("value", flat=True).first()
         return self._known[key]

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connections
 from django.db import transaction as database
+from pytest_django import DjangoAssertNumQueries
 
 from apps.chain import services
 from apps.chain.models import Block, LedgerEntry, LedgerTip, Transaction
 from apps.chain.selectors import get_genesis, get_params, get_tip, list_blocks
 from apps.chain.services import CannotConnect, connect_block, disconnect_block, move_tip
 from apps.chain.signals import block_connected, block_disconnected
-from apps.chain.store import load_contents
+from apps.chain.store import STANDING, LedgerReader, load_contents
 from apps.common.models import LiveTopic
 from protocol.blocks import Block as BlockContents
 from protocol.errors import FromTheFuture, WrongParent
@@ -230,3 +231,16 @@ def run_together(count: int, work: Callable[[], str]) -> list[str]:
     for thread in threads:
         thread.join(timeout=20)
     return outcomes
+
+
+def test_what_every_block_reads_comes_with_one_query(
+    miner: Miner, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    miner.extend()
+    rows = read_ledger()
+    reader = LedgerReader()
+    with django_assert_num_queries(1):
+        found = {key: reader.get(key) for key in sorted(STANDING)}
+    assert found == {key: rows.get(key) for key in STANDING}
+    assert found["supply"]
+    assert found["pending/problem"] is None

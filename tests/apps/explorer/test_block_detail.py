@@ -117,8 +117,11 @@ def test_the_blocks_around_one_are_its_own(miner: Miner, genesis: Block) -> None
     assert [block.hash for block in around.children] == [first.hash, rival.hash]
 
 
-def test_the_list_goes_on_with_older_blocks(client: Client, miner: Miner) -> None:
-    miner.extend_by(27)
+def test_the_list_goes_on_with_older_blocks(
+    client: Client, miner: Miner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.explorer.views.PAGE_BLOCKS", 3)
+    miner.extend_by(5)
     html = client.get("/blocks/").content.decode()
     assert 'href="?before=3"' in html
     rows = client.get("/blocks/?before=3", headers={"HX-Request": "true"}).content.decode()

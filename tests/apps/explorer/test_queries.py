@@ -98,7 +98,7 @@ def test_no_address_costs_more_queries_than_before_or_more_on_a_longer_chain(
     paths = list_paths(name_things())
     count_queries(client, paths)  # what is read once and then kept
     short = count_queries(client, paths)
-    extend(miner, 3, 9)
+    extend(miner, 3, 4)
     long = count_queries(client, paths)
     assert {path: (short[path], long[path]) for path in paths if long[path] > short[path]} == {}
     if os.environ.get("UPDATE_QUERY_BASELINE"):

@@ -45,10 +45,14 @@ def take_back(top: str) -> None:
         disconnect_block(block_hash=top)
 
 
-def test_a_payout_is_booked_sent_confirmed_and_arrives() -> None:
+def test_a_payout_is_booked_sent_confirmed_and_arrives_as_the_same_bytes_whenever_it_is_made() -> None:
     earn_and_mature(ALICE)
     (row,) = services.prepare_payouts(secret=world.SECRET)
     assert row.state == PayoutState.PREPARED
+    lines = list(row.lines.select_related("member").order_by("position"))
+    again = sign_payout(world.SECRET, sequence=row.sequence, fee=row.fee, lines=lines)
+    assert encode(again.to_json()) == bytes(row.raw)
+    assert again.txid == row.txid
     assert money.balance(ALICE) == (0, 0)
     money.proven()  # which sends it, as every look does
     row.refresh_from_db()
@@ -104,15 +108,6 @@ def test_many_members_are_paid_by_several_transactions_and_bear_the_fees_in_prop
     assert Payout.objects.filter(state=PayoutState.CONFIRMED).count() == 3
 
 
-def test_the_same_rows_make_the_same_bytes() -> None:
-    earn_and_mature(ALICE)
-    (row,) = services.prepare_payouts(secret=world.SECRET)
-    lines = list(row.lines.select_related("member").order_by("position"))
-    again = sign_payout(world.SECRET, sequence=row.sequence, fee=row.fee, lines=lines)
-    assert encode(again.to_json()) == bytes(row.raw)
-    assert again.txid == row.txid
-
-
 def test_a_payout_that_a_reorganisation_takes_back_is_sent_again() -> None:
     earn_and_mature(ALICE)
     money.keep_books()
@@ -133,12 +128,18 @@ def test_a_payout_that_a_reorganisation_takes_back_is_sent_again() -> None:
     assert Payout.objects.count() == 1
 
 
-def test_a_payout_without_funds_waits_until_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_payout_waits_for_funds_and_while_the_fee_would_take_too_much_of_it(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
     earn_and_mature(ALICE)
-    monkeypatch.setattr(chain, "get_accounts", lambda _: {POOL: {"balance": EARNED - 1, "sequence": 0}})
+    with monkeypatch.context() as patch:
+        patch.setattr(chain, "get_accounts", lambda _: {POOL: {"balance": EARNED - 1, "sequence": 0}})
+        assert services.prepare_payouts(secret=world.SECRET) == []
+    settings.COINAI_RELAY_FEE = 10**9
     assert services.prepare_payouts(secret=world.SECRET) == []
-    monkeypatch.undo()
+    settings.COINAI_RELAY_FEE = 0
     assert len(services.prepare_payouts(secret=world.SECRET)) == 1
+    money.proven()
 
 
 def test_a_sequence_that_somebody_takes_by_hand_is_given_up_only_when_that_is_final(
@@ -207,12 +208,3 @@ def test_the_fee_follows_what_the_mempool_asks_for(settings: Any) -> None:
     assert size * 20 <= row.fee < 2 * size * 20
     services.follow_payouts()
     assert Payout.objects.get().state == PayoutState.SENT
-
-
-def test_a_payout_waits_while_the_fee_would_take_too_much_of_it(settings: Any) -> None:
-    earn_and_mature(ALICE)
-    settings.COINAI_RELAY_FEE = 10**9
-    assert services.prepare_payouts(secret=world.SECRET) == []
-    settings.COINAI_RELAY_FEE = 0
-    assert len(services.prepare_payouts(secret=world.SECRET)) == 1
-    money.proven()

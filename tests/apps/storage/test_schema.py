@@ -5,6 +5,7 @@ import pytest
 from apps.storage.models import Audit, Outcome
 from tests.apps.storage.keepers import ALICE, KeptChain
 from tests.apps.strange_requests import ask_all, one_connection
+from tests.patience import often
 
 __all__ = ["one_connection"]
 OURS = r"^/api/v1/(storage|keepers|audits|objects/\{object_id\}/replicas)"
@@ -22,6 +23,6 @@ def test_no_request_brings_an_answer_that_the_schema_does_not_know(chain: KeptCh
         "height": audit.height,
         "number": audit.number,
     }
-    served = ask_all(OURS, names, 10)
+    served = ask_all(OURS, names, often(6))
     assert len(served) == 6
     assert [label for label, statuses in served.items() if 200 not in statuses] == []
