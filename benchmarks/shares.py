@@ -41,7 +41,11 @@ def main() -> None:
         worker.install()
         worker.start("--token", TOKEN.hex())
         logs = [system.home / "logs" / "miner.log", worker.log]
-        wait_until(lambda: "handed in" in read_logs(logs), seconds=PATIENCE, what="the first model")
+        wait_until(
+            lambda: all("handed in" in read_logs([log]) for log in logs),
+            seconds=PATIENCE,
+            what="a model of each worker",
+        )
         print("| what | seconds | handed in | shares | given up | refused by a rule | lost |")
         print("|---|---|---|---|---|---|---|", flush=True)
         began = time.monotonic()
@@ -60,8 +64,8 @@ def print_row(what: str, seconds: float, found: Account) -> None:
     """One row; the counts are those since the start."""
     counts = (len(found.handed_in), found.shares, len(found.given_up), found.refusals, len(found.lost))
     print(f"| {what} | {seconds:.0f} | {' | '.join(map(str, counts))} |", flush=True)
-    if found.lost:
-        raise SystemExit(f"lost: {sorted(found.lost)}")
+    if gone := found.lost | found.given_up:
+        raise SystemExit(f"lost: {sorted(gone)}")
 
 
 def kill(system: RunningSystem, wanted: int) -> None:

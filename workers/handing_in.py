@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -37,12 +38,13 @@ def put_model(
     """PUT a model; tried again when the site is away, not when it refuses. False if it was not taken.
 
     ``is_over_within`` waits some seconds and says whether the work on the lease ended meanwhile. Then it is
-    tried once more at once: just after a new tip the pool still takes what is a share.
+    tried again at once: just after a new tip the pool still takes what is a share. A site that fails is
+    tried on even then: once it is back, it lets its workers have their leases for some seconds more.
     """
     url = f"{site_url}/api/v1/pool/leases/{model.lease}/model?nonce={model.nonce}&error={model.error}"
     headers = {"Authorization": f"Bearer {model.token}", "Content-Type": "application/octet-stream"}
     waits = iter(pauses)
-    is_last = is_unsure = False  # unsure: an answer was lost, and the model may have been received
+    is_over = is_unsure = False  # unsure: an answer was lost, and the model may have been received
     while True:
         request = urllib.request.Request(url, data=model.data, headers=headers, method="PUT")  # noqa: S310
         try:
@@ -55,16 +57,19 @@ def put_model(
             if is_unsure and refusal.code == 409 and _read_code(detail) == DUPLICATE:
                 _note_taken(model)
                 return True
-            if refusal.code < 500 and refusal.code != 429:
+            if refusal.code < 500 and (refusal.code != 429 or is_over):
                 return False
         except (OSError, HTTPException) as failure:
             is_unsure = True
             log.warning("the model of nonce %d could not be sent: %s", model.nonce, failure)
         pause = next(waits, None)
-        if is_last or pause is None:
+        if pause is None:
             log.warning("lease %s: nonce %d is lost, the site was away too long", model.lease, model.nonce)
             return False
-        is_last = is_over_within(pause)
+        if is_over:
+            time.sleep(pause)
+        else:
+            is_over = is_over_within(pause)
 
 
 def _note_taken(model: Model) -> None:

@@ -1,6 +1,8 @@
 """Enrolment: a worker's own key takes the place that a join token holds (docs/pool-protocol.md §7)."""
 
 import json
+import logging
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -11,6 +13,9 @@ from workers.identity import Identity
 from workers.web import open_url
 
 ANSWER_SECONDS = 15.0
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Before a site that fails is asked again: what is asked for here may be asked twice."""
+log = logging.getLogger(__name__)
 
 
 class JoinRefusedError(Exception):
@@ -70,13 +75,18 @@ def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     headers = {"Accept": "application/json", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310 -- open_url takes http(s)
-    try:
-        with open_url(request, ANSWER_SECONDS) as answer:
-            found = json.loads(answer.read(2**20))
-    except urllib.error.HTTPError as refusal:
-        problem = _read_problem(refusal)
-        code = int(problem.get("code", 0))
-        raise JoinRefusedError(str(problem.get("detail", f"{url} answers {refusal.code}.")), code) from None
+    for pause in (*PAUSES, None):
+        try:
+            with open_url(request, ANSWER_SECONDS) as answer:
+                found = json.loads(answer.read(2**20))
+            break
+        except urllib.error.HTTPError as refusal:
+            problem = _read_problem(refusal)
+            detail = str(problem.get("detail", f"{url} answers {refusal.code}."))
+            if refusal.code < 500 or pause is None:
+                raise JoinRefusedError(detail, int(problem.get("code", 0))) from None
+            log.warning("%s Trying again in %g s.", detail, pause)
+            time.sleep(pause)
     if not isinstance(found, dict):
         raise ValueError(f"{url} answers something else than an object")
     return found

@@ -33,6 +33,8 @@ from protocol.validation import check_error, check_model
 QUEUE = "verification"
 TASK = "workers.score"
 LOOK_AGAIN_SECONDS = 15.0
+# RuntimeError is how Celery's store of results says that the broker did not come back while it tried again.
+BROKER_GONE = (CeleryTimeout, OperationalError, RedisError, OSError, RuntimeError)
 
 log = structlog.get_logger(__name__)
 
@@ -170,7 +172,7 @@ def _ask_worker(terms: Terms) -> int | None:
                 TASK, kwargs=request, queue=QUEUE, expires=timeout, ignore_result=False, connection=connection
             )
         answer = result.get(timeout=timeout, disable_sync_subtasks=False)
-    except (CeleryTimeout, OperationalError, RedisError, OSError) as error:
+    except BROKER_GONE as error:
         workers.forget()
         log.warning("verification_worker_silent", error=str(error), seconds=timeout)
         return None
@@ -179,7 +181,7 @@ def _ask_worker(terms: Terms) -> int | None:
         return None
     finally:
         if result is not None:
-            with suppress(OperationalError, RedisError, OSError, CeleryError):
+            with suppress(*BROKER_GONE, CeleryError):
                 result.forget()
     if isinstance(answer, dict) and type(answer.get("error")) is int:
         return int(answer["error"])

@@ -163,6 +163,8 @@ class RunningSystem:
 
     def kill(self, name: str) -> None:
         """`kill -9` of one program; returns when another process has taken its place."""
+        # What died with something else that was killed comes back after a pause.
+        wait_until(lambda: name in self.processes(), seconds=30, what=f"{name} to run")
         killed = self.processes()[name]
         os.kill(killed.pid, signal.SIGKILL)
 

@@ -257,7 +257,7 @@ def test_a_model_is_put_again_when_the_site_fails_not_when_it_refuses(
     )
 
 
-def test_a_model_is_put_once_more_when_a_tip_ends_the_wait(
+def test_a_model_is_put_again_at_once_when_a_tip_ends_the_wait_and_until_the_site_is_back(
     model_site: Callable[[list[int]], ModelSite],
 ) -> None:
     waited: list[float] = []
@@ -267,8 +267,12 @@ def test_a_model_is_put_once_more_when_a_tip_ends_the_wait(
         waited.append(seconds)
         return True
 
-    late = model_site([503, 202])
-    assert put_model(late.url, model, is_over_within, pauses=[1.0, 2.0])
-    away = model_site([503])
-    assert not put_model(away.url, model, is_over_within, pauses=[1.0, 2.0])
-    assert (len(late.puts), len(away.puts), waited) == (2, 2, [1.0, 1.0])
+    pauses = [1.0, 0.02, 0.02]
+    late, back = model_site([503, 202]), model_site([503, 503, 503, 202])
+    assert put_model(late.url, model, is_over_within, pauses=pauses)
+    assert put_model(back.url, model, is_over_within, pauses=pauses)
+    away, full = model_site([503]), model_site([503, 429])
+    assert not put_model(away.url, model, is_over_within, pauses=pauses)
+    assert not put_model(full.url, model, is_over_within, pauses=pauses)
+    assert [len(site.puts) for site in (late, back, away, full)] == [2, 4, 4, 2]
+    assert waited == [1.0] * 4

@@ -84,7 +84,15 @@ def test_a_worker_is_asked_with_all_that_fixes_the_score(miner: Miner, hire: Hir
 
 
 @pytest.mark.parametrize(
-    "answer", [CeleryTimeout(), ConnectionError(), {"code": 1, "name": "x"}, {"error": "1"}, None]
+    "answer",
+    [
+        CeleryTimeout(),
+        ConnectionError(),
+        RuntimeError("Retry limit exceeded"),  # Celery's, when the broker is gone for long
+        {"code": 1, "name": "x"},
+        {"error": "1"},
+        None,
+    ],
 )
 def test_whatever_else_a_worker_does_the_score_is_computed_here(
     miner: Miner, hire: Hire, answer: object
