@@ -164,7 +164,7 @@ class RunningSystem:
     def kill(self, name: str) -> None:
         """`kill -9` of one program; returns when another process has taken its place."""
         # What died with something else that was killed comes back after a pause.
-        wait_until(lambda: name in self.processes(), seconds=30, what=f"{name} to run")
+        wait_until(lambda: name in self.processes(), seconds=90, what=f"{name} to run")
         killed = self.processes()[name]
         os.kill(killed.pid, signal.SIGKILL)
 
@@ -172,7 +172,7 @@ class RunningSystem:
             present = self.processes().get(name)
             return present is not None and present != killed and identify(present.pid) is not None
 
-        wait_until(is_replaced, seconds=30, what=f"another {name}")
+        wait_until(is_replaced, seconds=90, what=f"another {name}")  # the supervisor may wait for 30 s
 
     def clean_up(self) -> None:
         """Leaves nothing behind, whatever a failed test has done."""
