@@ -145,7 +145,7 @@ def read_checkpoint(name: str) -> str:
     return str(text)
 
 
-def read_database(name: str, *, pooled: bool) -> dict[str, Any]:
+def read_database(name: str, *, pooled: bool, idle_seconds: int = 0) -> dict[str, Any]:
     """The variable as Django's database settings; it holds any URI that libpq understands, sockets
     included.
 
@@ -167,6 +167,8 @@ def read_database(name: str, *, pooled: bool) -> dict[str, Any]:
         if key not in {"dbname", "user", "password", "host", "port"}
     }
     options.setdefault("connect_timeout", 5)
+    limit = f"-c idle_in_transaction_session_timeout={idle_seconds}s"
+    options["options"] = f"{options.get('options', '')} {limit}".strip()
     if pooled:
         # Short: while the database restarts, requests fail soon, and each new one tries to connect afresh.
         options["pool"] = {"min_size": 1, "max_size": 20, "timeout": 3, "reconnect_timeout": 3}

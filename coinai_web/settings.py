@@ -98,8 +98,14 @@ TEMPLATES = [
 
 # The web server sets COINAI_DB_POOL (asgi.py); Celery forks and the node is one thread, so they keep plain
 # connections.
+# A process that is stopped, or hangs, while it holds the ledger's row would stop the chain for as long as
+# that lasts: the database ends its transaction. Nothing here waits that long between two statements of one.
 DATABASES = {
-    "default": environment.read_database("DATABASE_URL", pooled=environment.read_flag("COINAI_DB_POOL"))
+    "default": environment.read_database(
+        "DATABASE_URL",
+        pooled=environment.read_flag("COINAI_DB_POOL"),
+        idle_seconds=environment.read_number("COINAI_DB_IDLE_SECONDS", 60, least=0, most=3600),
+    )
 }
 
 # --- Broker, channel layer, tasks -----------------------------------------------------------------

@@ -42,6 +42,7 @@ class Servers:
             COINAI_NETWORK="testing",
             # Tests change rows and ask again at once. Those in a browser, and of whole systems, share pages.
             COINAI_SHARE_SECONDS="0",
+            COINAI_DB_IDLE_SECONDS="0",  # a test may do other things in the middle of its transaction
         )
 
     def start(self) -> None:

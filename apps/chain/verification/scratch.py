@@ -116,9 +116,12 @@ def open_scratch() -> Iterator[Scratch]:
         (real,) = cursor.fetchone()
         cursor.execute(f"CREATE TEMPORARY TABLE chain_ledgerentry (LIKE {real} INCLUDING ALL)")
         cursor.execute("SET default_transaction_read_only = on")
+        # It holds nothing that others wait for, and evaluates models in the middle of its transactions.
+        cursor.execute("SET idle_in_transaction_session_timeout = 0")
     try:
         yield Scratch(real)
     finally:
         with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
             cursor.execute("SET default_transaction_read_only = off")
+            cursor.execute("RESET idle_in_transaction_session_timeout")
             cursor.execute("DROP TABLE pg_temp.chain_ledgerentry")
