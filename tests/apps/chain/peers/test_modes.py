@@ -7,7 +7,7 @@ import pytest
 
 from apps.chain.models import Block, Peer, SyncState
 from apps.chain.node import Node
-from apps.chain.peers import keeping, sampling
+from apps.chain.peers import keeping, limits, sampling
 from apps.chain.peers.errors import CheckpointMissed
 from apps.chain.peers.hub import Hub
 from apps.chain.peers.monitoring import check_agreement
@@ -139,6 +139,27 @@ def test_many_callers_of_one_network_are_one_voice(genesis: Block) -> None:
     keeping.keep()
     assert may_publish()
     assert SyncState.objects.get().clock_peers == 1
+
+
+def look_and_publish() -> bool:
+    """Whether a pool may publish, after a look as the node's process takes one each second."""
+    keeping.keep()
+    return may_publish()
+
+
+async def test_nothing_is_published_while_those_it_talks_to_tell_another_time(
+    hub: Hub, desk: Desk, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "REFRESH_SECONDS", 0.1)
+    peers: list[MemoryPeer] = [call(clock=90.0) for _ in range(keeping.CLOCK_PEERS)]
+    for peer in peers:
+        await peer.dial()
+    await wait_for_row(lambda: not look_and_publish(), hub, what="the clock to be off")
+    state = await hub.threads.run(SyncState.objects.get)
+    assert state.clock_offset_ms == pytest.approx(90_000, abs=20_000)
+    for peer in peers:
+        await peer.hang_up()
+    await wait_for_row(look_and_publish, hub, what="nobody to say so")
 
 
 def test_a_node_without_peers_counts_as_synchronised_and_one_with_peers_not_yet(
