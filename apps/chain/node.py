@@ -17,7 +17,7 @@ from django.utils import timezone
 from psycopg import OperationalError as DriverError
 
 from apps.chain.candidates import evaluate_block, refuse_block
-from apps.chain.choosing import choose_next, is_complete, is_ripe, list_open
+from apps.chain.choosing import OpenBlocks, is_complete, list_open, list_undecided
 from apps.chain.mempool import recheck_all
 from apps.chain.models import Block, NodeHeartbeat
 from apps.chain.peers.fetching import refuse_evaluated, want_objects
@@ -25,7 +25,7 @@ from apps.chain.peers.sampling import score_sample
 from apps.chain.rounds import get_round, round_to_json
 from apps.chain.selectors import get_params, get_tip
 from apps.chain.services import CannotConnect, move_tip
-from apps.chain.store import BlockIndex, to_indexed
+from apps.chain.store import to_indexed
 from apps.common.live import publish
 from apps.common.notify import Listener, notify
 from protocol.errors import ReorgTooDeep
@@ -35,6 +35,10 @@ LOCK_KEY = 0x636F696E6169  # the letters "coinai"
 LOCK_SECONDS = 3.0  # how long the lock of a node that was just killed may linger
 POLL_SECONDS = 1.0
 LEAST_WAIT = 0.01
+LOOK_SECONDS = 0.5
+"""While a branch is worked through, new blocks are looked for so often …"""
+TELL_SECONDS = 1.0
+"""… and browsers, and whoever looks after the node, are told of it so often."""
 MAX_BACKOFF = 5.0
 CHANNELS = ("coinai_candidate",)
 
@@ -63,6 +67,7 @@ class Node:
         self._clock = clock
         self._on_start = on_start  # called once, when the lock is held
         self._shown = Shown()
+        self._told_at = time.monotonic()
         self._started = timezone.now()
         self._backoff = LEAST_WAIT
         self._is_mempool_checked = False
@@ -85,23 +90,38 @@ class Node:
         """Do all that can be done now; returns the seconds until there may be more, at most one."""
         self._beat()
         self._reconsider_undecided()
-        is_busy = True
-        while is_busy:
-            # The tip moves after each evaluation: what is evaluated far above it reads all blocks between.
-            is_busy = self.evaluate_next()
-            is_busy = self.follow_best() or is_busy
-            self._beat()
+        while self._work_through(OpenBlocks(list_open())):
+            self._reconsider_undecided()
         self._show_round()
         score_sample()
         return self._compute_wait()
 
-    def evaluate_next(self) -> bool:
+    def _work_through(self, blocks: OpenBlocks) -> bool:
+        """Evaluate and connect what these blocks allow, for a while; False when there was nothing to do."""
+        until = time.monotonic() + LOOK_SECONDS
+        is_busy, was_busy = True, False
+        while is_busy and blocks.is_current and time.monotonic() < until:
+            # The tip moves after each evaluation: what is evaluated far above it reads all blocks between.
+            is_busy = self.evaluate_next(blocks)
+            is_busy = self.follow_best(blocks) or is_busy
+            was_busy = was_busy or is_busy
+            self._tell_that_it_works()
+        return was_busy
+
+    def _tell_that_it_works(self) -> None:
+        """While there is much to do."""
+        if time.monotonic() - self._told_at > TELL_SECONDS:
+            self._beat()
+            self._show_round()
+
+    def evaluate_next(self, blocks: OpenBlocks) -> bool:
         """Evaluate the most urgent candidate that could win; False when there is none."""
-        block = choose_next(get_tip(), list_open())
+        block = blocks.choose_next(get_tip())
         if block is None:
             return False
         started = time.monotonic()
         verdict = evaluate_block(block_hash=block.hash)
+        blocks.note_verdict(verdict)
         self._tell_peers(verdict)
         log.info(
             "candidate_evaluated",
@@ -113,7 +133,6 @@ class Node:
             code=verdict.refused_code,
             seconds=round(time.monotonic() - started, 2),
         )
-        self._show_round()
         return True
 
     def _tell_peers(self, verdict: Block) -> None:
@@ -125,10 +144,9 @@ class Node:
         else:
             want_objects(verdict)
 
-    def follow_best(self) -> bool:
+    def follow_best(self, blocks: OpenBlocks) -> bool:
         """Move to the best tip whose time has come; False when the present one is it."""
-        tip = get_tip()
-        path = self._find_better(tip)
+        path = self._find_better(get_tip(), blocks)
         if path is None:
             return False
         disconnect, connect = path
@@ -144,19 +162,20 @@ class Node:
                 detail=error.reason.detail,
             )
             refuse_block(block_hash=error.block_hash, code=error.reason.code)
+            blocks.is_current = False
             return True
+        blocks.note_moved(disconnect=disconnect, connect=connect)
         log.info("tip_moved", hash=connect[-1][:12], undone=len(disconnect), added=len(connect))
         return True
 
-    def _find_better(self, tip: Block) -> tuple[Sequence[str], Sequence[str]] | None:
-        now = self._clock()
-        ripe = {block.hash: to_indexed(block) for block in list_open() if is_ripe(block, now)}
+    def _find_better(self, tip: Block, blocks: OpenBlocks) -> tuple[Sequence[str], Sequence[str]] | None:
+        ripe = {block.hash: block for block in blocks.list_ripe(self._clock())}
         while ripe:
             best = choose_tip(to_indexed(tip), ripe.values())
             if best.hash == tip.hash:
                 return None
             try:
-                return find_reorg_path(BlockIndex(), tip.hash, best.hash, max_reorg=get_params().max_reorg)
+                return find_reorg_path(blocks, tip.hash, best.hash, max_reorg=get_params().max_reorg)
             except ReorgTooDeep as error:
                 log.warning("branch_too_deep", hash=best.hash, depth=error.depth, limit=error.limit)
                 del ripe[best.hash]
@@ -164,8 +183,8 @@ class Node:
 
     def _reconsider_undecided(self) -> None:
         """What was missing for a block may have come: then it is a candidate again."""
-        for block in list_open():
-            if block.status == Block.Status.UNDECIDED and is_complete(block):
+        for block in list_undecided():
+            if is_complete(block):
                 undecided = Block.objects.filter(hash=block.hash, status=Block.Status.UNDECIDED)
                 undecided.update(status=Block.Status.CANDIDATE)
 
@@ -188,6 +207,7 @@ class Node:
         if shown != self._shown:
             publish("round", round_to_json(view))
             self._shown = shown
+        self._told_at = time.monotonic()
 
     def _compute_wait(self) -> float:
         """Seconds until a round ends, when a candidate becomes ripe; at most POLL_SECONDS."""
@@ -196,9 +216,9 @@ class Node:
         return min(POLL_SECONDS, max(LEAST_WAIT, min(ends) - now))
 
     def _beat(self) -> None:
-        NodeHeartbeat.objects.update_or_create(
-            id=1, defaults={"pid": os.getpid(), "started_at": self._started, "beat_at": timezone.now()}
-        )
+        values = {"pid": os.getpid(), "started_at": self._started, "beat_at": timezone.now()}
+        if not NodeHeartbeat.objects.filter(id=1).update(**values):
+            NodeHeartbeat.objects.get_or_create(id=1, defaults=values)
 
     def _hold_lock(self, listener: Listener) -> None:
         if listener.is_connected():

@@ -28,6 +28,8 @@ MOST_DENSE = 100
 MOST_CONFUSED = 50
 EXAMPLES = 20
 ASK_AGAIN_SECONDS = 60.0
+NEW_ROUNDS = 100
+"""A node that catches up asks for no report on blocks whose rounds are longer over."""
 MOST_REMEMBERED = 1000
 CONNECT_SECONDS = 1
 
@@ -37,8 +39,9 @@ _asked: dict[str, float] = {}
 
 @receiver(chain.block_connected)
 def ask_for_report(*, block: chain.Block, **kwargs: Any) -> None:  # noqa: ARG001
-    """A new model in the chain gets its report soon after."""
-    if block.height > 0:
+    """A new model in the chain gets its report soon after; that of an old one is made when somebody looks."""
+    over = block.timestamp + NEW_ROUNDS * chain.get_params().round_seconds
+    if block.height > 0 and time.time() < over:
         database.on_commit(lambda: request_report(block.model), robust=True)
 
 

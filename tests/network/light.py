@@ -86,10 +86,12 @@ def main() -> None:
     from channels.routing import ProtocolTypeRouter, URLRouter
 
     from apps.chain import scoring
+    from apps.chain.management.commands.node import SWITCH_SECONDS
     from apps.chain.node import Node
     from apps.chain.peers.calling import Caller
     from apps.chain.routing import websocket_urlpatterns
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     # Nobody else scores here: looking for one takes half a second each time.
     scoring.workers.is_listening = lambda: False  # type: ignore[method-assign]
     stopped = threading.Event()

@@ -179,7 +179,7 @@ def build_candidate(block_hash: str) -> Candidate | None:
             raise TypeError("a header's row holds an object")
         return Candidate(header, seen.proof["reward"], tuple(seen.proof["path"]), seen.proof["count"])
     block = Block.objects.filter(hash=block_hash).exclude(status=Block.Status.REFUSED).first()
-    if block is None or block.height == 0:
+    if block is None or block.height == 0 or _is_history(block):
         return None
     contents = load_contents(get_params(), block)
     leaves = [bytes.fromhex(item.txid) for item in contents.transactions]
@@ -189,6 +189,12 @@ def build_candidate(block_hash: str) -> Candidate | None:
     if not isinstance(decoded, dict):
         raise TypeError("a reward is an object")
     return Candidate(header_json, decoded, path, len(leaves))
+
+
+def _is_history(block: Block) -> bool:
+    """Whether this node fetched it to catch up: news to nobody, and too many for whoever hears them."""
+    over = block.timestamp + OLD_ROUNDS * get_params().round_seconds
+    return over < time.time() and not is_synchronised()
 
 
 def list_open_candidates(limit: int = 32) -> Sequence[str]:

@@ -232,8 +232,8 @@ class Asking:
 
     async def _fetch_bodies(self) -> None:
         room = limits.BODIES_AT_ONCE - self._bodies
-        if room <= 0:
-            return
+        if room < limits.BODIES_AT_ONCE // 2:
+            return  # looking for what to ask for costs as much for one as for many
         claimed = await self._run(
             fetching.claim_bodies, session=self._session.id, holdings=self._read_holdings(), limit=room
         )
@@ -284,7 +284,7 @@ class Asking:
 
     async def _fetch_objects(self) -> None:
         room = limits.OBJECTS_AT_ONCE - self._objects
-        if room <= 0:
+        if room < limits.OBJECTS_AT_ONCE // 2:
             return
         claimed = await self._run(
             fetching.claim_objects,

@@ -5,12 +5,12 @@ several peers are asked at once, nothing is asked for twice, and a crash loses n
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from apps.chain.candidates import submit_candidate
@@ -35,6 +35,7 @@ from protocol.forkchoice import IndexedBlock, choose_tip
 State = SeenHeader.State
 LOOKED_AT = 4096
 """Wanted rows among which a connection looks for what its peer may have."""
+FIRST_LOOKED_AT = 32
 log = structlog.get_logger(__name__)
 
 
@@ -246,7 +247,7 @@ def claim_objects(*, session: str, holdings: Holdings, limit: int) -> list[Wante
     rows = WantedObject.objects.filter(Q(claimed_until=None) | Q(claimed_until__lt=now))
     rows = rows.filter(~Q(kind="model") | Q(height__lte=holdings.height) | Q(block__in=holdings.has))
     claimed: list[WantedFile] = []
-    for row in rows.order_by("tries", "height", "object_id")[:LOOKED_AT]:
+    for row in _read_some(rows.order_by("tries", "height", "object_id")):
         if len(claimed) == limit:
             break
         # Whoever says that it has evaluated the block is asked at once, but not again and again.
@@ -262,6 +263,12 @@ def claim_objects(*, session: str, holdings: Holdings, limit: int) -> list[Wante
             most = row.bytes or compute_most_bytes(row.kind)
             claimed.append(WantedFile(row.object_id, row.bytes, row.block, row.height, most))
     return claimed
+
+
+def _read_some(rows: QuerySet[WantedObject]) -> Iterator[WantedObject]:
+    """The first are usually enough; at most LOOKED_AT."""
+    yield from rows[:FIRST_LOOKED_AT]
+    yield from rows[FIRST_LOOKED_AT:LOOKED_AT]
 
 
 def compute_most_bytes(kind: str) -> int:

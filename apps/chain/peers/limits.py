@@ -78,7 +78,7 @@ OUTBOX_BYTES: Final = 16 * 2**20
 KNOWN: Final = 20_000
 """Hashes kept a connection, of what the other end has or lacks."""
 BODIES_AT_ONCE: Final = 16
-OBJECTS_AT_ONCE: Final = 2
+OBJECTS_AT_ONCE: Final = 4
 PIECES_AT_ONCE: Final = 4
 
 # ── Headers and bodies ahead of the chain

@@ -34,10 +34,10 @@ def is_sampled(block_hash: str) -> bool:
 
 def score_sample() -> Block | None:
     """Score one assumed block of the sample whose model is here; None when there is none."""
-    rows = Block.objects.defer(*BIG_FIELDS).filter(canonical=True, assumed=True).order_by("-height")
-    for block in rows[:LOOK_BACK]:
-        if not is_sampled(block.hash) or not object_store.exists(block.model):
-            continue
+    rows = Block.objects.filter(canonical=True, assumed=True).order_by("-height")
+    names = rows.values_list("hash", "model")[:LOOK_BACK]
+    sampled = [name for name, model in names if is_sampled(name) and object_store.exists(model)]
+    for block in Block.objects.defer(*BIG_FIELDS).filter(hash__in=sampled).order_by("-height"):
         try:
             score_block(to_header(block))
         except ObjectMissing:

@@ -86,6 +86,21 @@ def test_the_report_is_waited_for_and_then_shown(
     assert waiting.count("<tr") == shown.count("<tr")  # the same places, so that nothing jumps
 
 
+def test_reports_are_asked_for_with_new_blocks_but_not_with_those_that_a_node_catches_up_with(
+    miner: Miner,
+    asked: list[dict[str, str]],
+    django_capture_on_commit_callbacks: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        old = miner.extend()  # of 2023
+    assert not any(asked)
+    monkeypatch.setattr("apps.explorer.reports.time.time", lambda: old.timestamp + 5.0)
+    with django_capture_on_commit_callbacks(execute=True):
+        new = miner.extend()
+    assert [item for item in asked if item] == [{"model": new.model}]  # besides tasks without arguments
+
+
 def test_the_matrix_holds_the_reports_numbers(client: Client, miner: Miner) -> None:
     block = miner.extend()
     report = reports.make_report(block.model)

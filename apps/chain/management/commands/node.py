@@ -1,6 +1,7 @@
 """`manage.py node`: the node's process."""
 
 import signal
+import sys
 import threading
 from contextlib import closing
 from typing import Any
@@ -12,6 +13,8 @@ from apps.chain.node import Node, SecondNode
 from apps.chain.peers.calling import Caller
 from apps.common.errors import NotReady
 from protocol.evaluation import self_test
+
+SWITCH_SECONDS = 0.0005
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +29,8 @@ class Command(BaseCommand):
         stopped = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
+        # Its threads ask the database much, and each answer waits for its turn: see coinai_web/asgi.py.
+        sys.setswitchinterval(SWITCH_SECONDS)
         self_test()  # this machine computes exactly what the protocol says, or does not judge
         log.info("node_started")
         try:

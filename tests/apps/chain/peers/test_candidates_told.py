@@ -76,6 +76,13 @@ def test_who_relays_a_candidate_on_a_block_that_was_refused_here_is_not_blamed(d
         take_candidate(to_candidate(desk.make()[0]), source="aa" * 32)
 
 
+def test_what_a_node_fetches_to_catch_up_is_no_news(desk: Desk) -> None:
+    block = submit(desk.mine())
+    assert build_candidate(block.hash) is not None
+    save_state(is_synchronised=False)
+    assert build_candidate(block.hash) is None
+
+
 async def test_body_and_model_are_asked_of_whoever_has_evaluated_it(
     hub: Hub, desk: Desk, call: Callable[..., Any]
 ) -> None:
