@@ -155,14 +155,6 @@ def test_the_report_is_asked_for_once_and_made_in_the_background(
     assert len({one["number"] for one in report["examples"]}) >= 5
 
 
-def test_a_connected_block_has_its_report_asked_for_after_the_commit(
-    miner: Miner, asked: list[dict[str, str]], django_capture_on_commit_callbacks: Any
-) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        block = miner.extend()
-    assert asked == [{"model": block.model}]
-
-
 def test_without_a_broker_a_model_is_shown_all_the_same(
     client: Client, miner: Miner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
