@@ -84,8 +84,9 @@ def _read(nodes: Sequence[LightNode], block: Block, began: float) -> dict[str, l
     """Seconds from the announcement to header, body and verdict, by the clock that all of them share."""
     found: dict[str, list[float]] = {"header": [], "body": [], "evaluated": []}
     question = (
-        "SELECT extract(epoch FROM received_at), extract(epoch FROM body_at), extract(epoch FROM "
-        f"evaluated_at) FROM chain_seenheader JOIN chain_block USING (hash) WHERE hash = '{block.hash}'"
+        "SELECT extract(epoch FROM chain_seenheader.received_at), extract(epoch FROM body_at), "
+        "extract(epoch FROM evaluated_at) "
+        f"FROM chain_seenheader JOIN chain_block USING (hash) WHERE hash = '{block.hash}'"
     )
     for node in nodes:
         for times in node.query(question):
