@@ -180,8 +180,11 @@ class Asking:
         if now - self._addresses_at > ADDRESSES_SECONDS:
             self._addresses_at = now
             self._session.spawn(self._fetch_addresses())
-        await self._fetch_bodies()
-        await self._fetch_objects()
+        bodies, objects = await self._run(fetching.is_something_wanted)
+        if bodies:
+            await self._fetch_bodies()
+        if objects:
+            await self._fetch_objects()
 
     async def _sync_headers(self) -> None:
         """Ask on until the peer has no more, or the bodies are far behind."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
+from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -72,6 +73,19 @@ class Holdings:
     key: str = ""
     gives_models: bool = True
     """Whether it has any: a node in the mode assumed lacks those below its checkpoint."""
+
+
+def is_something_wanted() -> tuple[bool, bool]:
+    """Whether any body, and any object, is to be fetched: one short question, since every connection asks
+    it with all news, and mostly in vain.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM chain_seenheader WHERE state = 'wanted'), "
+            "EXISTS (SELECT FROM chain_wantedobject)"
+        )
+        bodies, objects = cursor.fetchone()
+    return bodies, objects
 
 
 def claim_bodies(*, session: str, holdings: Holdings, limit: int) -> list[WantedBody]:
