@@ -283,6 +283,7 @@ def test_a_wallet_is_forgotten_only_by_its_word(site: Site, open_page: OpenPage)
     expect(page.locator("#forget-problem")).to_contain_text("Type the word forget")
     page.get_by_label(re.compile("^Type forget")).fill("forget")
     page.get_by_role("button", name="Forget the wallet").click()
+    page.wait_for_url("**/wallet/")  # this page, too, offers to make a wallet before it is left
     expect(page.get_by_role("heading", name="Make a wallet")).to_be_visible()
     stored = page.evaluate("import('/static/js/wallet/store.js').then((store) => store.all('keystore'))")
     assert stored == []
