@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from django.db.models import QuerySet
+
 from apps.chain.contents import get_problem
 from apps.chain.models import Block
 from apps.chain.selectors import BIG_FIELDS, get_params, get_tip
@@ -12,16 +14,17 @@ from protocol.forkchoice import IndexedBlock, choose_tip
 
 def list_open() -> Sequence[Block]:
     """Blocks off the best chain that are not refused and not too deep to be reached."""
-    least = get_tip().height - get_params().max_reorg
-    rows = Block.objects.defer(*BIG_FIELDS).filter(height__gt=least, canonical=False)
-    return list(rows.exclude(status=Block.Status.REFUSED).order_by("height", "hash"))
+    return list(_read_beside().exclude(status=Block.Status.REFUSED).order_by("height", "hash"))
 
 
 def list_undecided() -> Sequence[Block]:
     """Those of them for which something is missing."""
+    return list(_read_beside().filter(status=Block.Status.UNDECIDED).order_by("height", "hash"))
+
+
+def _read_beside() -> QuerySet[Block]:
     least = get_tip().height - get_params().max_reorg
-    rows = Block.objects.defer(*BIG_FIELDS).filter(height__gt=least, canonical=False)
-    return list(rows.filter(status=Block.Status.UNDECIDED).order_by("height", "hash"))
+    return Block.objects.defer(*BIG_FIELDS).filter(height__gt=least, canonical=False)
 
 
 def is_complete(block: Block) -> bool:
