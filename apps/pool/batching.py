@@ -49,9 +49,16 @@ class Batcher(Generic[Item, Answer]):
         return await future
 
     async def _run(self) -> None:
+        await self._answer_all()
+        # Before anything else runs: whoever asks again at once would count on this task.
+        self._tasks.discard(asyncio.current_task())
+
+    async def _answer_all(self) -> None:
         while self._waiting:
             await self._wait()
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            if not batch:  # another one was quicker while this one waited
+                return
             try:
                 answers = await self._work([item for item, _ in batch])
             except Exception as error:  # noqa: BLE001  handed to all who wait for this batch
