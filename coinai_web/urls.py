@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from apps.common.views import alive, healthz, metrics, ready
+from apps.common.views import alive, favicon, healthz, metrics, ready
 from coinai_web.api import api
 
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("healthz/live", alive, name="alive"),
     path("healthz/ready", ready, name="ready"),
     path("metrics", metrics, name="metrics"),
+    path("favicon.ico", favicon, name="favicon"),
     path("", include("apps.wallet.urls")),
     path("", include("apps.pool.urls")),
     path("", include("apps.governance.urls")),

@@ -1,8 +1,10 @@
-"""Liveness, metrics and the error pages."""
+"""Liveness, metrics, the icon and the error pages."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
+from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -44,6 +46,12 @@ def ready(_request: HttpRequest) -> HttpResponse:
 def metrics(_request: HttpRequest) -> HttpResponse:
     """All metrics, for Prometheus (docs/operations.md lists them)."""
     return HttpResponse(write_metrics(), content_type=CONTENT_TYPE_LATEST)
+
+
+@require_safe
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Where the icon is: browsers ask for this name beside whatever cannot name one, like the API's JSON."""
+    return redirect(static("img/favicon.svg"))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django names it

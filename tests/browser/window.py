@@ -38,7 +38,7 @@ class Opened:
     def hear(self, message: ConsoleMessage) -> None:
         """Write a warning or an error down."""
         if message.type in ("error", "warning"):
-            self.said.append(message.text)
+            self.said.append(f"{message.text} ({message.location['url']})")
 
     def catch(self, error: Error) -> None:
         """Write down what a script did not catch."""

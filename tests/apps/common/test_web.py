@@ -36,6 +36,10 @@ def test_programs_get_problems_and_people_get_pages(client: Client) -> None:
     assert client.get("/nothing-here")["Content-Type"].startswith("text/")
 
 
+def test_the_icon_is_found_under_the_name_that_browsers_try(client: Client) -> None:
+    assert client.get("/favicon.ico")["Location"].startswith("/static/img/favicon.")
+
+
 def test_metrics_are_there_even_before_there_is_a_chain(client: Client) -> None:
     assert b"python_info" in client.get("/metrics").content
 
