@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from django.db.models import QuerySet
-
 from apps.chain.contents import get_problem
 from apps.chain.models import Block
 from apps.chain.selectors import BIG_FIELDS, get_params, get_tip
@@ -14,17 +12,9 @@ from protocol.forkchoice import IndexedBlock, choose_tip
 
 def list_open() -> Sequence[Block]:
     """Blocks off the best chain that are not refused and not too deep to be reached."""
-    return list(_read_beside().exclude(status=Block.Status.REFUSED).order_by("height", "hash"))
-
-
-def list_undecided() -> Sequence[Block]:
-    """Those of them for which something is missing."""
-    return list(_read_beside().filter(status=Block.Status.UNDECIDED).order_by("height", "hash"))
-
-
-def _read_beside() -> QuerySet[Block]:
     least = get_tip().height - get_params().max_reorg
-    return Block.objects.defer(*BIG_FIELDS).filter(height__gt=least, canonical=False)
+    rows = Block.objects.defer(*BIG_FIELDS).filter(height__gt=least, canonical=False)
+    return list(rows.exclude(status=Block.Status.REFUSED).order_by("height", "hash"))
 
 
 def is_complete(block: Block) -> bool:
@@ -47,7 +37,7 @@ class OpenBlocks:
         self._children: dict[str, list[Block]] = {}
         for block in self._blocks.values():
             self._children.setdefault(block.previous, []).append(block)
-        parents = Block.objects.filter(hash__in=self._children.keys(), status=Block.Status.VALID)
+        parents = Block.objects.filter(hash__in=self._children, status=Block.Status.VALID)
         self._settled = set(parents.values_list("hash", flat=True))
 
     def get(self, block_hash: str, /) -> IndexedBlock | None:
@@ -77,6 +67,13 @@ class OpenBlocks:
         for block in blocks:
             del self._blocks[block.hash], self._indexed[block.hash]
             self._children[block.previous].remove(block)
+
+    def __bool__(self) -> bool:
+        return bool(self._blocks)
+
+    def list_ends(self, now: float) -> list[int]:
+        """When the rounds of those end that are not over yet."""
+        return [block.timestamp for block in self._blocks.values() if block.timestamp > now]
 
     def list_ripe(self, now: float) -> list[IndexedBlock]:
         """Those that may be connected: valid (and so are their ancestors), their round at an end."""

@@ -17,12 +17,12 @@ from django.utils import timezone
 from psycopg import OperationalError as DriverError
 
 from apps.chain.candidates import evaluate_block, refuse_block
-from apps.chain.choosing import OpenBlocks, is_complete, list_open, list_undecided
+from apps.chain.choosing import OpenBlocks, is_complete, list_open
 from apps.chain.mempool import recheck_all
 from apps.chain.models import Block, NodeHeartbeat
 from apps.chain.peers.fetching import refuse_evaluated, want_objects
 from apps.chain.peers.sampling import score_sample
-from apps.chain.rounds import get_round, round_to_json
+from apps.chain.rounds import RoundView, get_round, round_to_json
 from apps.chain.selectors import get_params, get_tip
 from apps.chain.services import CannotConnect, move_tip
 from apps.chain.store import to_indexed
@@ -39,6 +39,8 @@ LOOK_SECONDS = 0.5
 """While a branch is worked through, new blocks are looked for so often …"""
 TELL_SECONDS = 1.0
 """… and browsers, and whoever looks after the node, are told of it so often."""
+SAMPLE_SECONDS = 10.0
+"""So often it is looked for a block of the sample (sampling.py)."""
 MAX_BACKOFF = 5.0
 CHANNELS = ("coinai_candidate",)
 
@@ -70,6 +72,7 @@ class Node:
         self._told_at = time.monotonic()
         self._started = timezone.now()
         self._backoff = LEAST_WAIT
+        self._sample_at = 0.0
         self._is_mempool_checked = False
 
     def run(self, is_stopped: Callable[[], bool]) -> None:
@@ -89,15 +92,28 @@ class Node:
     def step(self) -> float:
         """Do all that can be done now; returns the seconds until there may be more, at most one."""
         self._beat()
-        self._reconsider_undecided()
-        while self._work_through(OpenBlocks(list_open())):
-            self._reconsider_undecided()
-        self._show_round()
-        score_sample()
-        return self._compute_wait()
+        blocks = self._read_open()
+        while self._work_through(blocks):
+            blocks = self._read_open()
+        view = get_round(self._clock())
+        self._show_round(view)
+        self._score_sample()
+        return self._compute_wait(view, blocks)
+
+    def _read_open(self) -> OpenBlocks:
+        """The open blocks. What was missing for one may have come: then it is a candidate again."""
+        rows = list_open()
+        for block in rows:
+            if block.status == Block.Status.UNDECIDED and is_complete(block):
+                undecided = Block.objects.filter(hash=block.hash, status=Block.Status.UNDECIDED)
+                if undecided.update(status=Block.Status.CANDIDATE):
+                    block.status = Block.Status.CANDIDATE
+        return OpenBlocks(rows)
 
     def _work_through(self, blocks: OpenBlocks) -> bool:
         """Evaluate and connect what these blocks allow, for a while; False when there was nothing to do."""
+        if not blocks:
+            return False
         until = time.monotonic() + LOOK_SECONDS
         is_busy, was_busy = True, False
         while is_busy and blocks.is_current and time.monotonic() < until:
@@ -112,7 +128,7 @@ class Node:
         """While there is much to do."""
         if time.monotonic() - self._told_at > TELL_SECONDS:
             self._beat()
-            self._show_round()
+            self._show_round(get_round(self._clock()))
 
     def evaluate_next(self, blocks: OpenBlocks) -> bool:
         """Evaluate the most urgent candidate that could win; False when there is none."""
@@ -181,13 +197,6 @@ class Node:
                 del ripe[best.hash]
         return None
 
-    def _reconsider_undecided(self) -> None:
-        """What was missing for a block may have come: then it is a candidate again."""
-        for block in list_undecided():
-            if is_complete(block):
-                undecided = Block.objects.filter(hash=block.hash, status=Block.Status.UNDECIDED)
-                undecided.update(status=Block.Status.CANDIDATE)
-
     def _recheck_mempool(self) -> None:
         """Once after the start: what waits may be older than this software."""
         if not self._is_mempool_checked:
@@ -200,8 +209,12 @@ class Node:
         if on_start is not None:
             on_start()
 
-    def _show_round(self) -> None:
-        view = get_round(self._clock())
+    def _score_sample(self) -> None:
+        """One after the other; when there is none, it is not looked for again at once."""
+        if time.monotonic() > self._sample_at and score_sample() is None:
+            self._sample_at = time.monotonic() + SAMPLE_SECONDS
+
+    def _show_round(self, view: RoundView) -> None:
         candidates = tuple((block.hash, block.status) for block in view.candidates)
         shown = Shown(view.parent.hash, view.number, candidates)
         if shown != self._shown:
@@ -209,11 +222,10 @@ class Node:
             self._shown = shown
         self._told_at = time.monotonic()
 
-    def _compute_wait(self) -> float:
+    def _compute_wait(self, view: RoundView, blocks: OpenBlocks) -> float:
         """Seconds until a round ends, when a candidate becomes ripe; at most POLL_SECONDS."""
         now = self._clock()
-        ends = [get_round(now).ends, *(block.timestamp for block in list_open() if block.timestamp > now)]
-        return min(POLL_SECONDS, max(LEAST_WAIT, min(ends) - now))
+        return min(POLL_SECONDS, max(LEAST_WAIT, min([view.ends, *blocks.list_ends(now)]) - now))
 
     def _beat(self) -> None:
         values = {"pid": os.getpid(), "started_at": self._started, "beat_at": timezone.now()}

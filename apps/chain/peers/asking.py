@@ -22,7 +22,8 @@ from protocol.errors import FromTheFuture, ReorgTooDeep
 if TYPE_CHECKING:
     from apps.chain.peers.session import Session
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 2.0
+"""News wake it at once; this is for news that were lost, and for claims that run out."""
 ADDRESSES_SECONDS = 900.0
 HEADERS_SECONDS = 60.0
 """A peer is asked for headers so often even when it said nothing: a lost message must not matter."""

@@ -19,7 +19,9 @@ from apps.chain.peers.hub import Hub
 from apps.chain.peers.session import CLOSE_REFUSED, Session
 from apps.common.errors import NotReady
 
-CALL_SECONDS = 1.0
+KEEP_SECONDS = 1.0
+CALL_SECONDS = 3.0
+"""So often whom to call is thought over; whoever waits for a call waits for no more than this."""
 RESTART_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
@@ -32,6 +34,7 @@ class Caller:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="peers", daemon=True)
         self._calls: dict[str, asyncio.Task[None]] = {}
+        self._call_at = 0.0
 
     def start(self) -> None:
         """Begin, in a thread."""
@@ -60,8 +63,10 @@ class Caller:
             while not self._stopped.is_set():
                 with suppress(OperationalError, InterfaceError, NotReady):
                     await hub.threads.run(keeping.keep)
-                    await self._call_more(hub)
-                await asyncio.sleep(CALL_SECONDS)
+                    if time.monotonic() > self._call_at:
+                        await self._call_more(hub)
+                        self._call_at = time.monotonic() + CALL_SECONDS
+                await asyncio.sleep(KEEP_SECONDS)
         finally:
             for task in self._calls.values():
                 task.cancel()

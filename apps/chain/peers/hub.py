@@ -223,7 +223,9 @@ class Hub:
                 await self._tell_candidate(name)
         if "coinai_peers" in by_channel:
             await self._end_banned()
-        self.wake_all()
+        # Asked once for all connections, and mostly in vain.
+        if any(await self.threads.run(fetching.is_something_wanted)):
+            self.wake_all()
 
     async def _tell_tip(self) -> None:
         tip = await self.threads.run(get_tip)

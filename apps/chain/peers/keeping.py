@@ -10,15 +10,24 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
+from django.db.models import Max
 from django.utils import timezone
 
-from apps.chain.models import Peer, PeerAddress, PeerBan, PeerScore, SeenHeader, SyncState, WantedObject
+from apps.chain.models import (
+    Block,
+    Peer,
+    PeerAddress,
+    PeerBan,
+    PeerScore,
+    SeenHeader,
+    SyncState,
+    WantedObject,
+)
 from apps.chain.peers import addresses, fetching, headers, limits
 from apps.chain.peers.reading import list_open
 from apps.chain.peers.states import get_checkpoint, save_state
 from apps.chain.selectors import get_params, get_tip
 
-KEEP_SECONDS = 1.0
 CLEAN_SECONDS = 30.0
 ALONE_SECONDS = 60.0
 CLOCK_PEERS = 3
@@ -63,7 +72,7 @@ def begin() -> None:
 
 
 def keep() -> None:
-    """Look at all again; every second."""
+    """Look at all again."""
     fetching.hand_on()
     headers.link_loose()
     now = time.monotonic()
@@ -87,8 +96,7 @@ def list_connected() -> tuple[list[str], list[str]]:
 def _keep_progress(now: float) -> None:
     state, _ = SyncState.objects.get_or_create(id=1)
     tip, peers = get_tip(), list_open()
-    best = headers.get_best()
-    best_height = max(tip.height, best[1] if best is not None and best[2] > tip.work else 0)
+    best_height = max(tip.height, _find_best_height(tip, state))
     _keeper.heights.append((now, tip.height))
     while len(_keeper.heights) > 2 and now - _keeper.heights[0][0] > RATE_SECONDS:
         _keeper.heights.popleft()
@@ -105,6 +113,19 @@ def _keep_progress(now: float) -> None:
         log.info("synchronised" if values["is_synchronised"] else "not_synchronised", height=tip.height)
     if values["is_clock_right"] != state.is_clock_right:
         log.warning("clock", is_right=values["is_clock_right"], offset_ms=values["clock_offset_ms"])
+
+
+def _find_best_height(tip: Block, state: SyncState) -> int:
+    """Of the best branch that is known and not connected yet. While this node catches up, bodies that came
+    and wait to be evaluated count as well as those that are still to come.
+    """
+    best = headers.get_best()
+    height = best[1] if best is not None and best[2] > tip.work else 0
+    if state.is_synchronised:
+        return height
+    waiting = Block.objects.filter(canonical=False, status=Block.Status.CANDIDATE, work__gt=tip.work)
+    least = tip.height - get_params().max_reorg
+    return max(height, waiting.filter(height__gt=least).aggregate(most=Max("height"))["most"] or 0)
 
 
 def _compute_rate() -> float:

@@ -67,6 +67,6 @@ def may_publish() -> bool:
 
 def save_state(**values: object) -> None:
     """Write some of the row's fields."""
-    SyncState.objects.update_or_create(
-        id=1, defaults={**values, "mode": settings.COINAI_SYNC, "updated_at": timezone.now()}
-    )
+    written = {**values, "mode": settings.COINAI_SYNC, "updated_at": timezone.now()}
+    if not SyncState.objects.filter(id=1).update(**written):
+        SyncState.objects.update_or_create(id=1, defaults=written)
