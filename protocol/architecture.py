@@ -29,6 +29,10 @@ ACTIVATIONS = ("relu", "tanh", "sigmoid")
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 _POOL_MODES = ("max", "avg")
 _ITEM_BYTES = {"I8": 1, "U8": 1, "I32": 4}
+# Upper bounds of a model file's header: its length, the metadata and the blanks; one of the at most four
+# parts of a tensor without its two offsets: a name, four dimensions of up to 12 digits, what is between.
+_HEADER_BYTES = 8 + 64 + 8
+_PART_BYTES = 16 + 4 * 12 + 56
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,9 +291,11 @@ def check_minable(architecture: Architecture, problem: Problem, params: ChainPar
     most_macs = min(problem.max_macs, params.max_macs)
     if not problem.min_macs <= architecture.macs <= most_macs:
         raise MacsOutOfRange(architecture.macs, problem.min_macs, most_macs)
-    size = model_bytes(architecture)
-    if size > params.max_model_bytes:
-        raise ModelTooLarge(size, params.max_model_bytes)
+    # Its header is written only where its length can decide: that takes longer than all the rest.
+    if _bound_model_bytes(architecture) > params.max_model_bytes:
+        size = model_bytes(architecture)
+        if size > params.max_model_bytes:
+            raise ModelTooLarge(size, params.max_model_bytes)
 
 
 def derive_architecture(
@@ -348,6 +354,12 @@ def model_header(architecture: Architecture) -> bytes:
 def model_bytes(architecture: Architecture) -> int:
     """The length of every model file of an architecture (docs/protocol.md §6.2)."""
     return len(model_header(architecture)) + sum(tensor.size for tensor in architecture.tensors)
+
+
+def _bound_model_bytes(architecture: Architecture) -> int:
+    """No model file of the architecture is longer than this."""
+    size = sum(tensor.size for tensor in architecture.tensors)
+    return _HEADER_BYTES + size + (_PART_BYTES + 2 * len(str(size))) * 4 * len(architecture.tensors)
 
 
 def layers_to_json(architecture: Architecture) -> list[JsonValue]:

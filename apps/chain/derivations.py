@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from apps.chain.contents import get_architecture, get_grammar, get_problem
+from apps.chain.contents import get_derivation, get_grammar, get_problem
 from apps.chain.models import Block
 from apps.chain.rounds import get_round
 from apps.chain.selectors import get_params
@@ -25,7 +25,7 @@ DEEPEST_NESTED = 100  # deeper trees are sent flat: JSON readers have limits
 def describe_block(block: Block) -> dict[str, Any]:
     """How a block's hash became its network. Raises NotFound while its problem or grammar is missing here."""
     try:
-        derivation, architecture = get_architecture(block)
+        derivation, architecture = get_derivation(block)
     except ObjectMissing as error:
         raise NotFound(f"copy of the {error.what} {error.object}") from None
     seed = compute_seed(block.previous, block.transactions_root, block.nonce)

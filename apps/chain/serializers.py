@@ -139,7 +139,7 @@ def _describe_network(block: Block) -> tuple[str, list[Any], int, int]:
     if block.height == 0:
         return "", [], 0, 0
     try:
-        _, architecture = get_architecture(block)
+        architecture = get_architecture(block)
     except ObjectMissing:  # a block about contents that this node has not fetched yet
         return "", [], 0, 0
     return architecture.text, layers_to_json(architecture), architecture.parameters, architecture.macs

@@ -38,7 +38,7 @@ class Trial:
 def load_model(block_hash: str) -> Model:
     """The model of a block, checked. Raises NotFound, ObjectMissing."""
     block = chain.get_block(block_hash)
-    _, network = chain.get_architecture(block)
+    network = chain.get_architecture(block)
     seed = compute_seed(block.previous, block.transactions_root, block.nonce)
     return read_model(object_store.read(block.model), network, seed)
 

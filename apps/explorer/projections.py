@@ -248,7 +248,7 @@ def build_record(block: chain.Block, parent_timestamp: int) -> ModelRecord:
     """The record of a block's model. Without its grammar or problem at hand, the network stays unknown."""
     text, layers, parameters, macs = "", 0, 0, 0
     try:
-        _, network = chain.get_architecture(block)
+        network = chain.get_architecture(block)
         text, layers = network.text, len(network.layers)
         parameters, macs = network.parameters, network.macs
     except ObjectMissing:

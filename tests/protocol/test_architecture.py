@@ -145,6 +145,25 @@ def test_it_accepts_networks_at_the_bounds() -> None:
     check_minable(architecture, make_problem(max_parameters=7510, min_macs=7400, max_macs=7400), DEVNET)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gap fc 1 relu",
+        "residual 3 relu separable 8 3 tanh conv 64 5 relu flatten fc 999 relu",
+        "separable 999999 5 relu residual 3 relu gap fc 999999 relu",
+        "flatten " + "fc 1 relu " * 6000,
+    ],
+)
+def test_a_length_just_too_great_is_found_whatever_the_network(text: str) -> None:
+    architecture = parse_architecture(text, (1, 8, 8), 10)
+    size = model_bytes(architecture)
+    problem = make_problem(min_macs=1, max_macs=2**50, max_parameters=2**50)
+    params = replace(DEVNET, max_macs=2**50, max_parameters=2**50, max_model_bytes=size)
+    check_minable(architecture, problem, params)
+    with pytest.raises(ModelTooLarge):
+        check_minable(architecture, problem, replace(params, max_model_bytes=size - 1))
+
+
 def test_it_refuses_networks_whose_models_are_too_long() -> None:
     text = "flatten " + "fc 1 relu " * 6000
     architecture = parse_architecture(text, (1, 1, 1), 10)

@@ -59,7 +59,7 @@ def test_each_block_reads_back_and_follows_the_rules_of_rounds(made: Made) -> No
         assert header.timestamp == parent.timestamp + (header.round + 1) * params.round_seconds
         assert block.quality == compute_quality(block.error) >= block.threshold
         assert header.previous == parent.hash
-        assert chain.get_architecture(block)[1].text
+        assert chain.get_architecture(block).text
     assert block.hash == made.tip == chain.get_tip().hash
 
 
@@ -106,7 +106,7 @@ def test_there_are_rivals_that_lost_and_refused_ones(made: Made) -> None:
     for block in Block.objects.filter(canonical=False):
         winner = Block.objects.get(canonical=True, height=block.height)
         assert block.previous == winner.previous
-        assert chain.get_architecture(block)[1].text
+        assert chain.get_architecture(block).text
         if block.status == "valid":
             assert winner.quality >= block.quality >= block.threshold
 
@@ -117,7 +117,7 @@ def test_some_models_are_real(made: Made) -> None:
     for block in real:
         seed = compute_seed(block.previous, block.transactions_root, block.nonce)
         data = object_store.read(block.model)
-        read_model(data, chain.get_architecture(block)[1], seed)
+        read_model(data, chain.get_architecture(block), seed)
         assert len(data) == block.model_bytes
 
 
