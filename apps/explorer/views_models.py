@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from apps.chain import api as chain
+from apps.common import object_store
 from apps.common.errors import BadParameter, NotFound
 from apps.explorer import api, reports
 from apps.explorer.access import explains_errors
@@ -196,12 +197,16 @@ def _find_network(record: ModelRecord) -> tuple[Architecture | None, Problem | N
 
 
 def _describe_report(view: ModelView, problem: Problem) -> dict[str, Any]:
-    if view.report is None:
+    is_here = all(map(object_store.exists, (view.model, problem.data)))
+    is_coming = view.report is None and is_here
+    if is_coming:
         reports.request_report(view.model)
     names = find_class_names(problem)
     colours, height, width = plan_picture(problem)
     return {
         "report": build_report(view.record, problem, names, view.report),
+        "is_here": is_here,
+        "is_coming": is_coming,
         "has_pictures": has_pictures(problem),
         "is_ink": colours == 1,
         "picture": {"height": height, "width": width},

@@ -47,6 +47,19 @@ def read(client: Client, path: str) -> str:
     return response.content.decode()
 
 
+def test_a_node_without_the_file_says_so_and_asks_for_no_report(
+    client: Client, miner: Miner, asked: list[dict[str, str]]
+) -> None:
+    block = miner.extend()
+    asked.clear()
+    reports.forget_requests()
+    object_store.remove(block.model)
+    html = read(client, f"/models/{block.model}/")
+    assert "this node has no copy of the model" in html
+    assert "every 2s" not in html
+    assert asked == []
+
+
 def test_it_says_what_the_model_is_and_where_it_comes_from(client: Client, miner: Miner) -> None:
     block = miner.extend()
     miner.extend()
