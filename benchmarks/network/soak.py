@@ -20,7 +20,16 @@ PATIENCE = 600.0
 AGREE_SECONDS = 15.0
 CHURN_SECONDS = (3.0, 8.0)
 SAMPLE_SECONDS = 1.0
-HEADER = ("seconds", "blocks", "kills", "cuts", "reorganised", "memory of a node, begin → end", "commitments")
+SETTLED_SECONDS = 20.0
+HEADER = (
+    "node",
+    "lives",
+    "longest life",
+    "memory, begin → end of it",
+    "reorganised",
+    "height",
+    "commitments",
+)
 
 
 @dataclass(slots=True)
@@ -94,24 +103,36 @@ def measure(
         began = time.monotonic()
         _run(soak, desk, seconds)
         spent = time.monotonic() - began
-        height, reorganised = _check(soak)
-        first, last = find_growth(soak.memory)
-    row = [
-        f"{spent:.0f}",
-        height,
-        soak.kills,
-        soak.cuts,
-        reorganised,
-        f"{first / 2**20:.1f} → {last / 2**20:.1f} MiB",
-        f"equal at all {height + 1} heights of {nodes} nodes",
-    ]
+        height = _check(soak)
+        rows = [_describe_node(soak, node, height) for node in soak.nodes]
+    first, last = find_growth(soak.memory)
     note = (
-        f"{nodes} nodes, of which each calls two; every {CHURN_SECONDS[0]:.0f} to {CHURN_SECONDS[1]:.0f} "
-        "seconds one is killed (-9) and started again, or a link is cut, or all are healed. Two miners "
-        "announce at different nodes, one of them on blocks of its own. Memory: resident, of processes "
-        "older than 20 s; medians of the first and last third of their lives."
+        f"{nodes} nodes, of which each calls two, {spent:.0f} seconds, {height} blocks. Every "
+        f"{CHURN_SECONDS[0]:.0f} to {CHURN_SECONDS[1]:.0f} seconds one is killed (-9) and started again, or "
+        f"a link is cut, or all are healed: {soak.kills} kills, {soak.cuts} cuts. Two miners announce at "
+        "different nodes, one of them on blocks of its own. Memory: resident, medians of the first and last "
+        f"third of a life once it is {SETTLED_SECONDS:.0f} s old; the median of all lives "
+        f"{first / 2**20:.1f} → {last / 2**20:.1f} MiB."
     )
-    return "Soak with churn", note, HEADER, [row]
+    return "Soak with churn", note, HEADER, rows
+
+
+def _describe_node(soak: Soak, node: LightNode, height: int) -> list[object]:
+    """A row of the table: of the longest life of a node, how its memory went."""
+    lives = {key: found for key, found in soak.memory.items() if key.startswith(f"{node.name}.")}
+    longest = max(lives, key=lambda key: lives[key][-1][0], default="")
+    samples = lives.get(longest, [(0.0, 0)])
+    first, last = find_growth({longest: samples})
+    question = "SELECT count(*) FROM chain_block WHERE NOT canonical AND connected_at IS NOT NULL"
+    return [
+        node.name,
+        soak.lives[node.name],
+        f"{samples[-1][0]:.0f} s",
+        f"{first / 2**20:.1f} → {last / 2**20:.1f} MiB" if last else "too short",
+        node.query(question)[0][0],
+        height,
+        f"equal at all {height + 1} heights",
+    ]
 
 
 def _run(soak: Soak, desk: Desk, seconds: float) -> None:
@@ -172,21 +193,20 @@ def _pause(desk: Desk) -> None:
     time.sleep(max(0.0, desk.tip.timestamp - time.time()))
 
 
-def _check(soak: Soak) -> tuple[int, int]:
-    """(height, blocks that left a chain); all chains are one, with one commitment at every height."""
+def _check(soak: Soak) -> int:
+    """The height; all chains are one, with one commitment at every height."""
     first = soak.nodes[0].list_commitments()
     for node in soak.nodes[1:]:
         assert node.list_commitments() == first, _describe(soak.nodes)
-    question = "SELECT count(*) FROM chain_block WHERE NOT canonical AND connected_at IS NOT NULL"
-    return first[-1][0], sum(int(node.query(question)[0][0]) for node in soak.nodes)
+    return first[-1][0]
 
 
 def find_growth(memory: Mapping[str, Sequence[tuple[float, int]]]) -> tuple[float, float]:
-    """Medians of the first and last third, once a process is 20 seconds old, of the lives long enough."""
+    """Medians of the first and last third, once a process has settled, of the lives long enough."""
     first: list[float] = []
     last: list[float] = []
     for samples in memory.values():
-        sizes = [size for age, size in samples if age > 20.0]
+        sizes = [size for age, size in samples if age > SETTLED_SECONDS]
         if len(sizes) >= 6:
             first.append(statistics.median(sizes[: len(sizes) // 3]))
             last.append(statistics.median(sizes[-(len(sizes) // 3) :]))

@@ -1,10 +1,13 @@
 """Blocks synchronised a second: headers only, assumed (no models), and full (every model evaluated)."""
 
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 from benchmarks.network.chains import make_genesis
+from supervisor.configuration import ROOT
 from tests.network.desk import Desk
 from tests.network.light import LightNode
 from tests.network.nodes import Network, make_network, wait_for_tip
@@ -13,7 +16,7 @@ from tests.waiting import wait_until
 
 PATIENCE = 3600.0
 ROUND = 3
-HEADER = ("mode", "blocks", "seconds", "blocks a second")
+HEADER = ("mode", "blocks", "seconds", "blocks a second", "memory at most")
 
 
 def measure(folder: Path, *, blocks: int) -> tuple[str, str, tuple[str, ...], list[list[object]]]:
@@ -61,15 +64,26 @@ def _run(network: Network, source: LightNode, desk: Desk, mode: str, **extra: st
         wait_for_tip([node], desk.tip.hash, seconds=PATIENCE)
         end = float(node.query("SELECT extract(epoch FROM max(connected_at)) FROM chain_block")[0][0])
     begin = float(node.query("SELECT extract(epoch FROM min(connected_at)) FROM chain_peer")[0][0])
+    memory = node.read_memory()
     node.stop()
-    return [mode, height, f"{end - begin:.2f}", f"{height / (end - begin):,.0f}"]
+    return [mode, height, f"{end - begin:.2f}", f"{height / (end - begin):,.0f}", f"{memory / 2**20:.0f} MiB"]
 
 
 def _verify(node: LightNode, blocks: int, *options: str) -> list[object]:
+    start, _ = _run_command(node, "check", "--database", "default")
+    seconds, memory = _run_command(node, "verifychain", *options)
+    seconds = max(0.01, seconds - start)
+    mode = " ".join(("verifychain", *options))
+    return [mode, blocks, f"{seconds:.2f}", f"{blocks / seconds:,.0f}", f"{memory / 2**20:.0f} MiB"]
+
+
+def _run_command(node: LightNode, *arguments: str) -> tuple[float, int]:
+    """Seconds and most resident bytes of a command of manage.py, what it says shown."""
     began = time.monotonic()
-    node.manage("check", "--database", "default")
-    start = time.monotonic() - began
-    began = time.monotonic()
-    node.manage("verifychain", *options)
-    seconds = max(0.01, time.monotonic() - began - start)
-    return [" ".join(("verifychain", *options)), blocks, f"{seconds:.2f}", f"{blocks / seconds:,.0f}"]
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=node.environment(), stdout=sys.stderr
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, arguments
+    return time.monotonic() - began, usage.ru_maxrss * 1024

@@ -141,7 +141,12 @@ def test_torn_apart_each_side_follows_its_own_miner(story: Story) -> None:
             if number < 2:
                 signed = [story.lost] if number == 0 else []
                 eastern.announce(story.east.mine_now(signed=signed))
-            wait_for_tip([amber, birch], story.west.tip.hash, seconds=60)
+            if number == 1:  # the others mine on while one is killed and comes back
+                for program in tuple(birch.running):
+                    birch.kill(program)
+                birch.start()
+            wait_for_tip([amber], story.west.tip.hash, seconds=60)
+        wait_for_tip([amber, birch], story.west.tip.hash, seconds=PATIENCE)
         wait_for_tip([dune, ember], story.east.tip.hash, seconds=60)
     assert story.west.work > story.east.work
     assert dune.get_json(f"transactions/{story.lost.txid}")["status"] == "included"
