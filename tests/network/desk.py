@@ -16,6 +16,8 @@ from tests.mining import make_block
 
 LEAD_SECONDS = 1.0
 """Live blocks are announced so long before their round ends, at least."""
+TAKEN_SECONDS = 0.2
+"""A node refuses a block of a round that begins later than clocks may differ; this is on the safe side."""
 MAX_ERROR = 600_000
 """Good enough for any round from the fourth on, so that the round may be chosen when the model is there."""
 
@@ -70,10 +72,15 @@ class Desk:
             self.mine(round=round)
 
     def mine_now(self, *, signed: Sequence[SignedTransaction] = (), least: int = 3) -> Block:
-        """Add a block of the round that ends soon: its model is made before the round is chosen."""
+        """Add a block of the round that ends soon, or of the first of those from ``least`` on, waiting until
+        nodes take it: its model is made before the round is chosen.
+        """
         self.make(round=least, signed=signed)
         passed = time.time() + LEAD_SECONDS - self.tip.timestamp
-        return self.mine(round=max(least, math.ceil(passed / self.params.round_seconds) - 1), signed=signed)
+        round = max(least, math.ceil(passed / self.params.round_seconds) - 1)
+        begin = self.tip.timestamp + round * self.params.round_seconds
+        time.sleep(max(0.0, begin - self.params.late_seconds + TAKEN_SECONDS - time.time()))
+        return self.mine(round=round, signed=signed)
 
     def mine(self, *, round: int = 3, signed: Sequence[SignedTransaction] = ()) -> Block:
         """Add a valid block."""
