@@ -19,7 +19,7 @@ from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from apps.chain.contents import derive, get_data_set, get_problem
+from apps.chain.contents import get_data_set, get_problem, scan
 from apps.chain.models import Block
 from apps.chain.selectors import get_params
 from apps.common import object_store
@@ -47,7 +47,7 @@ def score_model(
     Raises ObjectMissing, a NotMinable error, and what read_model raises for a malformed or wrongly wired
     model.
     """
-    _, architecture = derive(previous, transactions, nonce, problem, grammar)
+    architecture = scan(previous, transactions, nonce, problem, grammar)
     seed = compute_seed(previous, transactions, nonce)
     parsed = read_model(object_store.read(model), architecture, seed)
     get_data_set(problem)
@@ -62,9 +62,7 @@ def score_block(header: Header) -> None:
     A block whose very model, nonce and transactions were scored here before, in another round, is not
     scored again. Raises ObjectMissing and what check_model and check_error raise.
     """
-    _, architecture = derive(
-        header.previous, header.transactions, header.nonce, header.problem, header.grammar
-    )
+    architecture = scan(header.previous, header.transactions, header.nonce, header.problem, header.grammar)
     seed = compute_seed(header.previous, header.transactions, header.nonce)
     model = check_model(header, seed, architecture, object_store.read(header.model))
     get_data_set(header.problem)

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from apps.chain.contents import derive, get_data_set, get_problem
+from apps.chain.contents import get_data_set, get_problem, scan
 from apps.chain.models import Block
 from apps.chain.rounds import to_header
 from apps.chain.verification.findings import Disagreement, Findings, Incomplete
@@ -24,9 +24,7 @@ def evaluate_header(header: Header) -> None:
 
     Raises ObjectMissing, ObjectCorrupt and what check_model and check_error raise.
     """
-    _, architecture = derive(
-        header.previous, header.transactions, header.nonce, header.problem, header.grammar
-    )
+    architecture = scan(header.previous, header.transactions, header.nonce, header.problem, header.grammar)
     model = check_model(header, get_seed(header), architecture, object_store.read(header.model))
     problem, data_set = get_problem(header.problem), get_data_set(header.problem)
     check_error(header, problem, evaluate(model, problem, data_set, claimed=header.error))
